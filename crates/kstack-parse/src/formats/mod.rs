@@ -1,0 +1,14 @@
+//! The table of formats: one row per format, in the order they are tried.
+
+use crate::Format;
+
+mod kextstat;
+mod stackshot_legacy;
+mod symstacks;
+
+/// Every format kstack reads.
+pub static FORMATS: &[Format] = &[
+    stackshot_legacy::FORMAT,
+    symstacks::FORMAT,
+    kextstat::FORMAT,
+];

@@ -1,0 +1,87 @@
+//! Text as people paste it, line by line.
+//!
+//! Mails and issue trackers put `> ` before each line, Windows puts a carriage
+//! return behind it, terminals put tabs into it. All of that is taken off
+//! here, so that a parser of a text format sees what the program printed; the
+//! number of each line stays that of the file.
+
+use kstack_model::Position;
+
+/// One line without quoting and line end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Line<'a> {
+    /// Counted from 1.
+    pub(crate) number: u64,
+    /// Its text, indentation kept.
+    pub(crate) text: &'a str,
+}
+
+impl Line<'_> {
+    pub(crate) fn position(&self) -> Position {
+        Position::Line(self.number)
+    }
+
+    /// Columns of white space before the text; a tab reaches to the next multiple of eight.
+    pub(crate) fn indent(&self) -> usize {
+        let mut column = 0;
+        for character in self.text.chars() {
+            match character {
+                ' ' => column += 1,
+                '\t' => column = (column / 8 + 1) * 8,
+                _ => break,
+            }
+        }
+        column
+    }
+}
+
+/// The lines of a text. Bytes that are not UTF-8 must have been replaced before (`String::from_utf8_lossy`).
+pub(crate) fn lines(text: &str) -> impl Iterator<Item = Line<'_>> {
+    text.split('\n').zip(1..).map(|(text, number)| Line {
+        number,
+        text: unquoted(text.trim_end_matches('\r')),
+    })
+}
+
+/// Takes `> ` marks off, several deep. A `>` with a letter after it is a kext name abbreviated by the kernel
+/// (`>AudioIPCDriver`), not a quote.
+fn unquoted(mut text: &str) -> &str {
+    loop {
+        let trimmed = text.trim_start_matches(' ');
+        match trimmed.strip_prefix('>') {
+            Some("") => return "",
+            Some(rest) if rest.starts_with([' ', '\t', '>']) => {
+                text = rest.strip_prefix(' ').unwrap_or(rest);
+            }
+            _ => return text,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn texts(text: &str) -> Vec<&str> {
+        lines(text).map(|line| line.text).collect()
+    }
+
+    #[test]
+    fn quotes_and_carriage_returns_are_taken_off() {
+        assert_eq!(texts("> a\r\n> >   b\r\n>\r\nc"), ["a", "  b", "", "c"]);
+    }
+
+    #[test]
+    fn an_abbreviated_kext_name_is_not_a_quote() {
+        assert_eq!(texts(">AudioIPCDriver\t1.2"), [">AudioIPCDriver\t1.2"]);
+    }
+
+    #[test]
+    fn a_tab_counts_to_the_next_stop() {
+        let line = Line {
+            number: 1,
+            text: "  \t x",
+        };
+        assert_eq!(line.indent(), 9);
+    }
+}
