@@ -1,0 +1,301 @@
+//! A report with its answers beside it.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::ops::Range;
+
+use kstack_model::{
+    Address, At, Frame, FrameKind, ImageOffset, LoadedImage, Note, Report, Side, Slide, Uuid,
+    VmAddr,
+};
+use kstack_symbols::{Detail, Named};
+
+/// A report with its answers beside it.
+#[derive(Debug)]
+pub struct Trace {
+    /// What the artefact said, untouched.
+    pub report: Report,
+    /// Every image of every space, those the report lists first, then those the user placed.
+    pub images: Vec<TraceImage>,
+    /// Files the user named that speak for no image of this report.
+    pub unused: Vec<UnusedFile>,
+    /// What a reader should know about the resolving; the report's own notes are apart.
+    pub notes: Vec<Note>,
+    pub(crate) resolutions: HashMap<(SpaceId, At, FrameKind), Resolution>,
+}
+
+impl Trace {
+    /// What was found for a frame of a stack in `space`.
+    #[must_use]
+    pub fn resolution(&self, space: SpaceId, frame: &Frame) -> &Resolution {
+        const NEVER_ASKED: &Resolution = &Resolution::Nowhere {
+            why: Why::NoImageThere,
+        };
+        let key = (space, frame.at, frame.kind);
+        self.resolutions.get(&key).unwrap_or(NEVER_ASKED)
+    }
+
+    /// The image with the index that resolutions use.
+    #[must_use]
+    pub fn image(&self, index: usize) -> Option<&TraceImage> {
+        self.images.get(index)
+    }
+
+    /// The address a frame shows; `None` for an offset in an image that lies nowhere.
+    #[must_use]
+    pub fn address(&self, space: SpaceId, frame: &Frame) -> Option<Address> {
+        match frame.at {
+            At::Absolute(address) => Some(address),
+            At::InImage { image, offset } => {
+                let images = match space {
+                    SpaceId::Kernel => &self.report.kernel.images,
+                    SpaceId::Process(index) => &self.report.processes.get(index)?.space.images,
+                };
+                let image = images.get(usize::try_from(image).ok()?)?;
+                Some(image.load_address()? + offset)
+            }
+        }
+    }
+}
+
+/// Which address space.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SpaceId {
+    /// The kernel's.
+    Kernel,
+    /// That of the process with this index in the report.
+    Process(usize),
+}
+
+impl SpaceId {
+    /// The space in which a stack of the process with this index lies.
+    #[must_use]
+    pub fn of(side: Side, process: usize) -> SpaceId {
+        match side {
+            Side::Kernel => SpaceId::Kernel,
+            Side::User | Side::UserAsync => SpaceId::Process(process),
+        }
+    }
+}
+
+/// An image and the source that speaks for it.
+#[derive(Debug)]
+pub struct TraceImage {
+    /// Whose space it lies in.
+    pub space: SpaceId,
+    /// The image as the artefact, the listing, or the user states it.
+    pub image: LoadedImage,
+    /// The symbol file that speaks for it.
+    pub used: Option<UsedSource>,
+    /// Files that were refused for it, and why.
+    pub refused: Vec<Refusal>,
+    /// How many frames of the report lie in it.
+    pub frames: usize,
+}
+
+impl TraceImage {
+    /// What to call it: the bundle identifier or name, else the file's, else the UUID, else "?".
+    #[must_use]
+    pub fn name(&self) -> String {
+        let stated = self.image.name.clone();
+        stated
+            .or_else(|| self.used.as_ref().map(|used| used.name.clone()))
+            .or_else(|| self.image.uuid.map(shown))
+            .unwrap_or_else(|| "?".to_owned())
+    }
+}
+
+fn shown(uuid: Uuid) -> String {
+    uuid.hyphenated()
+        .encode_upper(&mut Uuid::encode_buffer())
+        .to_owned()
+}
+
+/// The symbol file that speaks for an image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UsedSource {
+    /// What the file calls the image.
+    pub name: String,
+    /// The files, binary first, then dSYM.
+    pub paths: Vec<String>,
+    /// UUID of the file.
+    pub uuid: Option<Uuid>,
+    /// How the file was matched with the image.
+    pub matched_by: MatchedBy,
+    /// Who said where it lies.
+    pub placed_by: PlacedBy,
+    /// One slide for each segment that could be placed.
+    pub slides: SlideMap,
+    /// How much the file knows.
+    pub detail: Detail,
+    /// Used although its UUID differs, because the user allowed it: every name from it may be wrong.
+    pub mismatched: bool,
+    /// What a reader should know about the files.
+    pub remarks: Vec<String>,
+}
+
+/// How a file was matched with an image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum MatchedBy {
+    /// Both have the same UUID: proof of the build.
+    Uuid,
+    /// The same bundle identifier; one of the two has no UUID.
+    BundleIdentifier,
+    /// The same executable name; one of the two has no UUID.
+    ExecutableName,
+    /// The user gave the file and its address; the report has nothing to compare.
+    Given,
+    /// The user gave it as the kernel; the report has nothing to compare.
+    Kernel,
+}
+
+/// Who said where an image lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum PlacedBy {
+    /// The user, with `@ADDRESS`.
+    Given,
+    /// The report itself.
+    Report,
+    /// A `kextstat` or `kmutil showloaded` listing.
+    Listing,
+    /// The file is linked at its address: a kernel, or a `.sym` of `kextutil -s`.
+    Linked,
+}
+
+/// One slide per segment: kexts of a kernel collection have their segments apart.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SlideMap {
+    /// Where each placed segment lies, and the slide that takes its vmaddrs there.
+    pub segments: Vec<PlacedSegment>,
+}
+
+/// A segment and where it lies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlacedSegment {
+    /// `__TEXT`, `__TEXT_EXEC`.
+    pub name: String,
+    /// Where it lies.
+    pub range: Range<Address>,
+    /// Placed minus linked.
+    pub slide: Slide,
+}
+
+impl SlideMap {
+    /// The linked address of a placed one; `None` outside every placed segment.
+    #[must_use]
+    pub fn linked(&self, at: Address) -> Option<VmAddr> {
+        let mut segments = self.segments.iter();
+        let segment = segments.find(|segment| segment.range.contains(&at))?;
+        Some(at - segment.slide)
+    }
+}
+
+/// A file not used for an image, with the reason.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The file.
+    pub path: String,
+    /// Its UUID.
+    pub uuid: Option<Uuid>,
+    /// Why, as a fragment with what to do next.
+    pub why: String,
+}
+
+/// A file the user named that speaks for no image, with the reason.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnusedFile {
+    /// The file as named.
+    pub path: String,
+    /// What the file calls its image, where it could be read.
+    pub name: Option<String>,
+    /// Its UUID.
+    pub uuid: Option<Uuid>,
+    /// Why, as a fragment with what to do next.
+    pub why: String,
+}
+
+/// What was found for one address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Resolution {
+    /// It has a name.
+    Named {
+        /// Index into [`Trace::images`].
+        image: usize,
+        /// Where in the image.
+        offset_in_image: ImageOffset,
+        /// The linked address that was looked up.
+        looked_up: VmAddr,
+        /// From the shown address (not the looked-up one) back to the start of the function.
+        offset: u64,
+        /// What the source says.
+        named: Box<Named>,
+    },
+    /// It lies in an image, and nothing names it.
+    ImageOnly {
+        /// Index into [`Trace::images`].
+        image: usize,
+        /// Where in the image.
+        offset_in_image: ImageOffset,
+        /// Why there is no name.
+        why: Why,
+    },
+    /// It lies in no known image.
+    Nowhere {
+        /// Why.
+        why: Why,
+    },
+}
+
+/// Why a frame has no name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Why {
+    /// No known image lies there.
+    NoImageThere,
+    /// No symbol file was given for the image.
+    NoSymbolFile,
+    /// As before; and the image's size is not known: it is only the nearest one below.
+    NearestImageBelow,
+    /// The file for the image has another UUID.
+    UuidMismatch,
+    /// Two images lie over the address.
+    Overlap,
+    /// The address lies in a segment of the image whose place is not known.
+    SegmentNotPlaced,
+    /// The symbol file has nothing at this address.
+    NoSymbolThere,
+    /// The symbol file's debug information is damaged there.
+    SourceFailed,
+}
+
+impl Why {
+    /// The word for it in JSON.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Why::NoImageThere => "no-image-there",
+            Why::NoSymbolFile => "no-symbol-file",
+            Why::NearestImageBelow => "nearest-image-below",
+            Why::UuidMismatch => "uuid-mismatch",
+            Why::Overlap => "overlap",
+            Why::SegmentNotPlaced => "segment-not-placed",
+            Why::NoSymbolThere => "no-symbol-there",
+            Why::SourceFailed => "source-failed",
+        }
+    }
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Why::NoImageThere => "no known image lies there",
+            Why::NoSymbolFile => "no symbol file",
+            Why::NearestImageBelow => "no symbol file; only the nearest image below",
+            Why::UuidMismatch => "the symbol file is of another build",
+            Why::Overlap => "two images lie there",
+            Why::SegmentNotPlaced => "the place of this segment is not known",
+            Why::NoSymbolThere => "the symbol file has nothing there",
+            Why::SourceFailed => "the debug information there is damaged",
+        })
+    }
+}
