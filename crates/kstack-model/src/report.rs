@@ -170,7 +170,7 @@ impl Frame {
 }
 
 /// Where a frame is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum At {
     /// At an address of the stack's space.
     Absolute(Address),

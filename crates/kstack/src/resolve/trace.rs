@@ -160,6 +160,10 @@ pub enum PlacedBy {
     Listing,
     /// The file is linked at its address: a kernel, or a `.sym` of `kextutil -s`.
     Linked,
+    /// The file's linked addresses and the slide that the report states.
+    Slide,
+    /// Nobody: the report gives offsets into the image, which need no place.
+    Offsets,
 }
 
 /// One slide per segment: kexts of a kernel collection have their segments apart.

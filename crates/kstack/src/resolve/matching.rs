@@ -1,0 +1,161 @@
+//! Which source speaks for which image, and why not.
+//!
+//! Files the user named come first, in the order named; found ones only fill
+//! what is left. A file fits by UUID, else by bundle identifier, else by
+//! executable name. A UUID that differs refuses a file however well its name
+//! fits: a name from another build is worse than none.
+
+use std::collections::BTreeMap;
+
+use kstack_model::{Address, LoadedImage, Note, Placement, Report};
+use kstack_symbols::{SymbolFile, SymbolSet, SymbolSource};
+
+use super::{
+    Refusal, ResolveOptions, SpaceId, TraceImage, UnusedFile, UsedSource, Why, clues::Clues,
+    clues::differs, found, named,
+};
+
+/// A source of the set: file and slice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct SourceId {
+    /// Index into [`SymbolSet::files`].
+    pub(super) file: usize,
+    /// Index into its slices.
+    pub(super) slice: usize,
+}
+
+/// Images with the sources that speak for them.
+#[derive(Debug)]
+pub(super) struct Matched<'a> {
+    symbols: &'a SymbolSet,
+    /// All images: the kernel's, then each process's, then those the user placed.
+    pub(super) images: Vec<TraceImage>,
+    /// Parallel to `images`.
+    sources: Vec<Option<SourceId>>,
+    /// Index of the first image of each space.
+    first: BTreeMap<SpaceId, usize>,
+    pub(super) unused: Vec<UnusedFile>,
+    pub(super) notes: Vec<Note>,
+}
+
+/// Matches every file of the set with the images of the report.
+pub(super) fn matches<'a>(
+    report: &Report,
+    symbols: &'a SymbolSet,
+    options: &ResolveOptions,
+) -> Matched<'a> {
+    let mut matched = Matched::of(report, symbols);
+    let clues = Clues::new(report, options, &matched);
+    named::use_named(&clues, &mut matched);
+    found::use_found(&clues, &mut matched);
+    matched
+}
+
+impl<'a> Matched<'a> {
+    fn of(report: &Report, symbols: &'a SymbolSet) -> Matched<'a> {
+        let mut images = Vec::new();
+        let mut first = BTreeMap::new();
+        let processes = report.processes.iter().enumerate();
+        let spaces = processes.map(|(index, process)| (SpaceId::Process(index), &process.space));
+        for (id, space) in [(SpaceId::Kernel, &report.kernel)]
+            .into_iter()
+            .chain(spaces)
+        {
+            first.insert(id, images.len());
+            images.extend(space.images.iter().map(|image| listed(id, image)));
+        }
+        Matched {
+            symbols,
+            sources: vec![None; images.len()],
+            images,
+            first,
+            unused: Vec::new(),
+            notes: Vec::new(),
+        }
+    }
+
+    /// The index of the image that a space lists at `image`.
+    pub(super) fn index_of(&self, space: SpaceId, image: u32) -> Option<usize> {
+        let index = self.first.get(&space)? + usize::try_from(image).ok()?;
+        (self.images.get(index)?.space == space).then_some(index)
+    }
+
+    /// The source that speaks for an image, and how it was placed.
+    pub(super) fn used(&self, image: usize) -> Option<(SourceId, &UsedSource)> {
+        let source = (*self.sources.get(image)?)?;
+        Some((source, self.images.get(image)?.used.as_ref()?))
+    }
+
+    /// The source itself.
+    pub(super) fn source(&self, id: SourceId) -> Option<&'a SymbolSource> {
+        self.symbols.files().get(id.file)?.slices.get(id.slice)
+    }
+
+    /// The files of the set.
+    pub(super) fn files(&self) -> &'a [SymbolFile] {
+        self.symbols.files()
+    }
+
+    /// Where offsets into an image count from: its header, else the first part of it that is placed.
+    pub(super) fn base(&self, image: usize) -> Option<Address> {
+        let image = self.images.get(image)?;
+        let placed = image.used.as_ref().and_then(|used| {
+            let mut segments = used.slides.segments.iter();
+            let header = segments.clone().find(|segment| segment.name == "__TEXT");
+            Some(header.or_else(|| segments.next())?.range.start)
+        });
+        placed.or_else(|| image.image.load_address()).or_else(|| {
+            match image.image.placements.first()? {
+                Placement::LoadedAt(address) | Placement::SegmentAt { address, .. } => {
+                    Some(*address)
+                }
+            }
+        })
+    }
+
+    /// Why an image without a source has none.
+    pub(super) fn why_unused(&self, image: usize) -> Why {
+        let is_other_build = self.images.get(image).is_some_and(|image| {
+            let mut refused = image.refused.iter();
+            refused.any(|refusal| differs(image.image.uuid, refusal.uuid))
+        });
+        if is_other_build {
+            Why::UuidMismatch
+        } else {
+            Why::NoSymbolFile
+        }
+    }
+
+    /// Lets a source speak for an image.
+    pub(super) fn assign(&mut self, image: usize, source: SourceId, used: UsedSource) {
+        if let (Some(image), Some(slot)) = (self.images.get_mut(image), self.sources.get_mut(image))
+        {
+            image.used = Some(used);
+            *slot = Some(source);
+        }
+    }
+
+    /// Adds an image that only the user knows of.
+    pub(super) fn add(&mut self, image: TraceImage, source: SourceId) {
+        self.images.push(image);
+        self.sources.push(Some(source));
+    }
+
+    /// Keeps a file away from an image, with the reason.
+    pub(super) fn refuse(&mut self, image: usize, refusal: Refusal) {
+        if let Some(image) = self.images.get_mut(image) {
+            image.refused.push(refusal);
+        }
+    }
+}
+
+/// An image with nothing matched yet.
+pub(super) fn listed(space: SpaceId, image: &LoadedImage) -> TraceImage {
+    TraceImage {
+        space,
+        image: image.clone(),
+        used: None,
+        refused: Vec::new(),
+        frames: 0,
+    }
+}

@@ -1,0 +1,166 @@
+//! Where the segments of an image lie: one slide for each that can be placed.
+
+use kstack_model::{Address, Basis, LoadedImage, Origin, Placement, Slide, SlideOf, VmAddr};
+use kstack_symbols::{Segment, StatedPlace, SymbolSource};
+
+use super::{PlacedBy, PlacedSegment, SlideMap};
+
+/// What there is to place a source by, best first: the user's word, the
+/// image's own placements, the file's linked addresses.
+///
+/// `None` when nothing says where it lies.
+pub(super) fn place(
+    source: &SymbolSource,
+    stated: Option<&StatedPlace>,
+    image: Option<&LoadedImage>,
+    basis: Basis,
+    slides: &[(SlideOf, Slide)],
+) -> Option<(PlacedBy, SlideMap)> {
+    if let Some(stated) = stated {
+        let placement = match &stated.segment {
+            None => Placement::LoadedAt(stated.address),
+            Some(segment) => Placement::SegmentAt {
+                segment: segment.clone(),
+                address: stated.address,
+            },
+        };
+        return Some((PlacedBy::Given, by_placements(source, &[placement])));
+    }
+    if let Some(image) = image.filter(|image| !image.placements.is_empty()) {
+        let by = match image.origin {
+            Origin::Report => PlacedBy::Report,
+            Origin::Listing => PlacedBy::Listing,
+        };
+        return Some((by, by_placements(source, &image.placements)));
+    }
+    // A kext is linked at zero until `kextutil -s` links it where it was loaded; a kernel
+    // is linked where it lies without a slide.
+    if linked_at(source) == VmAddr(0) {
+        return None;
+    }
+    match basis {
+        Basis::Unslid | Basis::Unknown => Some((PlacedBy::Linked, all(source, Slide(0)))),
+        Basis::Slid => by_slides(source, slides).map(|map| (PlacedBy::Slide, map)),
+    }
+}
+
+/// Linked addresses moved by the kernel's stated slides.
+fn by_slides(source: &SymbolSource, slides: &[(SlideOf, Slide)]) -> Option<SlideMap> {
+    let stated = |wanted| {
+        slides
+            .iter()
+            .find(|(of, _)| *of == wanted)
+            .map(|(_, slide)| *slide)
+    };
+    let kernel = stated(SlideOf::Kernel);
+    let text_exec = stated(SlideOf::KernelTextExec);
+    let mut map = SlideMap::default();
+    for segment in source.segments() {
+        let slide = match segment.name.as_str() {
+            "__TEXT_EXEC" => text_exec,
+            "__TEXT" => kernel,
+            // On arm64 the two differ, and no slide is stated for the rest.
+            _ if is_split(source) => None,
+            _ => kernel,
+        };
+        if let Some(slide) = slide {
+            add(&mut map, segment, slide);
+        }
+    }
+    (!map.segments.is_empty()).then_some(map)
+}
+
+/// The linked address of the segment that holds the Mach-O header.
+pub(super) fn linked_at(source: &SymbolSource) -> VmAddr {
+    header_segment(source).map_or(VmAddr(0), |segment| segment.range.start)
+}
+
+fn header_segment(source: &SymbolSource) -> Option<&Segment> {
+    let segments = source.segments();
+    segments
+        .iter()
+        .find(|segment| segment.name == "__TEXT")
+        .or_else(|| segments.first())
+}
+
+fn by_placements(source: &SymbolSource, placements: &[Placement]) -> SlideMap {
+    let mut map = SlideMap::default();
+    for placement in placements {
+        match placement {
+            Placement::LoadedAt(address) => by_header(source, *address, &mut map),
+            Placement::SegmentAt { segment, address } => {
+                by_segment(source, segment, *address, &mut map);
+            }
+        }
+    }
+    map
+}
+
+/// The header's address places the whole image, unless its segments may have been laid out apart.
+fn by_header(source: &SymbolSource, address: Address, map: &mut SlideMap) {
+    let Some(header) = header_segment(source) else {
+        return;
+    };
+    let slide = address - header.range.start;
+    if is_split(source) && slide != Slide(0) {
+        add(map, header, slide);
+    } else {
+        for segment in source.segments() {
+            add(map, segment, slide);
+        }
+    }
+}
+
+fn by_segment(source: &SymbolSource, name: &str, address: Address, map: &mut SlideMap) {
+    let named = source
+        .segments()
+        .iter()
+        .find(|segment| segment.name == name);
+    match named {
+        Some(segment) => add(map, segment, address - segment.range.start),
+        // The kernel prints `__TEXT` where a kext has no `__TEXT_EXEC` (xnu, osfmk/kern/debug.c
+        // and kext summaries), so such an address is the header's.
+        None if name == "__TEXT_EXEC" => by_header(source, address, map),
+        None => {}
+    }
+}
+
+/// Whether the linker of a kernel collection may have moved the segments apart.
+///
+/// A kext with code in `__TEXT_EXEC` is built for that, and its header says
+/// nothing about where its code went.
+fn is_split(source: &SymbolSource) -> bool {
+    source
+        .segments()
+        .iter()
+        .any(|segment| segment.name == "__TEXT_EXEC")
+}
+
+fn all(source: &SymbolSource, slide: Slide) -> SlideMap {
+    let mut map = SlideMap::default();
+    for segment in source.segments() {
+        add(&mut map, segment, slide);
+    }
+    map
+}
+
+/// `__LINKEDIT` holds no code, and in kernel collections it is shared by all: it places nothing.
+fn add(map: &mut SlideMap, segment: &Segment, slide: Slide) {
+    let is_known = map
+        .segments
+        .iter()
+        .any(|placed| placed.name == segment.name);
+    if segment.name == "__LINKEDIT" || segment.range.is_empty() || is_known {
+        return;
+    }
+    map.segments.push(PlacedSegment {
+        name: segment.name.clone(),
+        range: segment.range.start + slide..segment.range.end + slide,
+        slide,
+    });
+}
+
+/// Where offsets into an image that lies nowhere count from; `None` when its segments may be apart.
+pub(super) fn header_place(source: &SymbolSource) -> Option<VmAddr> {
+    (!is_split(source)).then(|| linked_at(source))
+}

@@ -1,0 +1,193 @@
+//! What lies where in each address space.
+
+use std::collections::BTreeMap;
+
+use kstack_model::{Address, ImageKind, ImageOffset, Note};
+
+use super::{SpaceId, TraceImage, Why};
+
+/// How far below an address an image without a known size may start and still be a guess worth
+/// showing. The largest kexts and user binaries are smaller.
+const FARTHEST_GUESS: u64 = 256 << 20;
+
+/// The layout of every address space of a report.
+#[derive(Debug, Default)]
+pub(super) struct Spaces {
+    spaces: BTreeMap<SpaceId, Layout>,
+}
+
+#[derive(Debug, Default)]
+struct Layout {
+    /// Ranges whose end is known, by start.
+    extents: Vec<Extent>,
+    /// Starts of images whose end is not known, by address.
+    starts: Vec<(Address, usize)>,
+}
+
+#[derive(Debug)]
+struct Extent {
+    start: Address,
+    end: Address,
+    /// Index of the image.
+    image: usize,
+    /// The highest end of this and all before it, so that a search can stop.
+    reach: Address,
+}
+
+/// Where an address lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Found {
+    /// Within the known extent of this image.
+    Inside(usize),
+    /// Above the start of this image, whose size is not known.
+    Above(usize),
+    /// Nowhere, or in more than one.
+    Not(Why),
+}
+
+/// Lays out all images: by their symbol file's segments, else by their stated size, else by their start.
+pub(super) fn lay_out(images: &[TraceImage]) -> Spaces {
+    let mut spaces = Spaces::default();
+    for (index, image) in images.iter().enumerate() {
+        if image.image.kind == ImageKind::PseudoKext {
+            continue;
+        }
+        let layout = spaces.spaces.entry(image.space).or_default();
+        layout.add(index, image);
+    }
+    for layout in spaces.spaces.values_mut() {
+        layout.sort();
+    }
+    spaces
+}
+
+impl Spaces {
+    /// The image at an address.
+    pub(super) fn find(&self, space: SpaceId, at: Address) -> Found {
+        match self.spaces.get(&space) {
+            Some(layout) => layout.find(at),
+            None => Found::Not(Why::NoImageThere),
+        }
+    }
+
+    /// One note for each pair of images that lie over each other.
+    pub(super) fn overlaps(&self, images: &[TraceImage]) -> Vec<Note> {
+        let mut pairs = BTreeMap::new();
+        for layout in self.spaces.values() {
+            for (first, second, from, to) in layout.overlaps() {
+                pairs.entry((first, second)).or_insert((from, to));
+            }
+        }
+        let name = |index: usize| images.get(index).map(TraceImage::name).unwrap_or_default();
+        pairs
+            .into_iter()
+            .map(|((first, second), (from, to))| {
+                Note::new(format!(
+                    "{} and {} both lie at {from}..{to}: frames there are not named; check the addresses given",
+                    name(first),
+                    name(second)
+                ))
+            })
+            .collect()
+    }
+}
+
+impl Layout {
+    fn add(&mut self, index: usize, image: &TraceImage) {
+        if let Some(used) = &image.used
+            && !used.slides.segments.is_empty()
+        {
+            for segment in &used.slides.segments {
+                self.extent(index, segment.range.start, segment.range.end);
+            }
+            return;
+        }
+        let Some(start) = image.image.load_address() else {
+            return;
+        };
+        match image.image.size {
+            Some(0) => {}
+            Some(size) => self.extent(index, start, start + ImageOffset(size)),
+            None => self.starts.push((start, index)),
+        }
+    }
+
+    fn extent(&mut self, image: usize, start: Address, end: Address) {
+        self.extents.push(Extent {
+            start,
+            // A size from a damaged list may reach past the end of the address space.
+            end: if end < start { Address(u64::MAX) } else { end },
+            image,
+            reach: end,
+        });
+    }
+
+    fn sort(&mut self) {
+        self.starts.sort_unstable();
+        self.extents
+            .sort_unstable_by_key(|extent| (extent.start, extent.end, extent.image));
+        let mut reach = Address(0);
+        for extent in &mut self.extents {
+            reach = reach.max(extent.end);
+            extent.reach = reach;
+        }
+    }
+
+    fn find(&self, at: Address) -> Found {
+        let below = self.extents.partition_point(|extent| extent.start <= at);
+        let mut inside = self
+            .extents
+            .get(..below)
+            .unwrap_or_default()
+            .iter()
+            .rev()
+            .take_while(|extent| extent.reach > at)
+            .filter(|extent| extent.end > at)
+            .map(|extent| extent.image);
+        if let Some(image) = inside.next() {
+            return match inside.all(|other| other == image) {
+                true => Found::Inside(image),
+                false => Found::Not(Why::Overlap),
+            };
+        }
+        let last_extent = below
+            .checked_sub(1)
+            .and_then(|index| self.extents.get(index))
+            .map(|extent| extent.start);
+        let unsized_below = self.starts.partition_point(|(start, _)| *start <= at);
+        let nearest = unsized_below
+            .checked_sub(1)
+            .and_then(|index| self.starts.get(index));
+        match nearest {
+            // What ends between the start and the address shows that the image is not there.
+            Some((start, image))
+                if Some(*start) > last_extent && (at - *start).0 < FARTHEST_GUESS =>
+            {
+                Found::Above(*image)
+            }
+            _ => Found::Not(Why::NoImageThere),
+        }
+    }
+
+    /// Pairs of different images with the first range both have.
+    fn overlaps(&self) -> Vec<(usize, usize, Address, Address)> {
+        let mut found = Vec::new();
+        let mut widest: Option<&Extent> = None;
+        for extent in &self.extents {
+            if let Some(before) = widest
+                && before.end > extent.start
+                && before.image != extent.image
+            {
+                let (first, second) = (
+                    before.image.min(extent.image),
+                    before.image.max(extent.image),
+                );
+                found.push((first, second, extent.start, before.end.min(extent.end)));
+            }
+            if widest.is_none_or(|before| extent.end > before.end) {
+                widest = Some(extent);
+            }
+        }
+        found
+    }
+}
