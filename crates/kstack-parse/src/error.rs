@@ -56,6 +56,12 @@ pub struct Closest {
 }
 
 impl ParseError {
+    /// Whether no format recognised the input.
+    #[must_use]
+    pub fn is_unrecognised(&self) -> bool {
+        matches!(self.kind, ParseErrorKind::Unrecognised { .. })
+    }
+
     pub(crate) fn unrecognised(bytes: &[u8]) -> ParseError {
         let kind = if bytes.is_empty() {
             ParseErrorKind::Empty

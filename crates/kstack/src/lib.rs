@@ -12,3 +12,6 @@
 pub mod resolve;
 
 pub use kstack_model as model;
+pub use kstack_parse as parse;
+pub use kstack_symbols as symbols;
+pub use resolve::{ResolveOptions, resolve};

@@ -8,11 +8,11 @@
 use std::collections::BTreeMap;
 
 use kstack_model::{Address, LoadedImage, Note, Placement, Report};
-use kstack_symbols::{SymbolFile, SymbolSet, SymbolSource};
+use kstack_symbols::{SymbolError, SymbolFile, SymbolSet, SymbolSource};
 
 use super::{
-    Refusal, ResolveOptions, SpaceId, TraceImage, UnusedFile, UsedSource, Why, clues::Clues,
-    clues::differs, found, named,
+    Refusal, ResolveOptions, SpaceId, TraceImage, UnusedFile, UnusedReason, UsedSource, Why,
+    clues::Clues, clues::differs, found, named,
 };
 
 /// A source of the set: file and slice.
@@ -69,7 +69,7 @@ impl<'a> Matched<'a> {
             sources: vec![None; images.len()],
             images,
             first,
-            unused: Vec::new(),
+            unused: symbols.errors().iter().map(unusable).collect(),
             notes: Vec::new(),
         }
     }
@@ -146,6 +146,16 @@ impl<'a> Matched<'a> {
         if let Some(image) = self.images.get_mut(image) {
             image.refused.push(refusal);
         }
+    }
+}
+
+fn unusable(error: &SymbolError) -> UnusedFile {
+    UnusedFile {
+        path: error.path.clone(),
+        name: None,
+        uuid: None,
+        reason: UnusedReason::Unusable,
+        why: error.kind.to_string(),
     }
 }
 

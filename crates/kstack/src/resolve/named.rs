@@ -6,7 +6,7 @@ use kstack_symbols::{Role, StatedPlace, SymbolFile, SymbolSource};
 use super::clues::{Clues, differs, fits_by_name, shown};
 use super::matching::{Matched, SourceId, listed};
 use super::slice::{self, Choice};
-use super::{MatchedBy, Refusal, SpaceId, TraceImage, UnusedFile};
+use super::{MatchedBy, Refusal, SpaceId, TraceImage, UnusedFile, UnusedReason, UsedSource};
 
 /// Uses every named file, in the order named.
 pub(super) fn use_named(clues: &Clues, matched: &mut Matched<'_>) {
@@ -32,10 +32,12 @@ pub(super) fn use_named(clues: &Clues, matched: &mut Matched<'_>) {
                     "has slices {}, and nothing in the report decides between them; pass --arch",
                     list(&archs)
                 );
+                let why = (UnusedReason::NoSlice, why);
                 matched.unused.push(unused(symbol_file, None, why));
             }
             Choice::Missing { wanted, has } => {
                 let why = format!("has no {wanted} slice, only {}", list(&has));
+                let why = (UnusedReason::NoSlice, why);
                 matched.unused.push(unused(symbol_file, None, why));
             }
         }
@@ -122,9 +124,9 @@ fn speak_for(
     source: &SymbolSource,
     clues: &Clues,
     matched: &mut Matched<'_>,
-) -> Result<super::UsedSource, String> {
+) -> Result<UsedSource, (UnusedReason, String)> {
     let Some(image) = matched.images.get(index) else {
-        return Err("no such image".to_owned());
+        return Err(missing_address(&file.path, source, clues));
     };
     let identity = source.identity();
     let name = image.name();
@@ -146,7 +148,7 @@ fn speak_for(
             why: why.clone(),
         };
         matched.refuse(index, refusal);
-        return Err(why);
+        return Err((UnusedReason::OtherBuild, why));
     }
     let is_other = matched_by == MatchedBy::Given
         && image.image.name.is_some()
@@ -228,23 +230,29 @@ fn stated_placements(stated: Option<&StatedPlace>) -> Vec<Placement> {
         .collect()
 }
 
-fn missing_address(path: &str, source: &SymbolSource, clues: &Clues) -> String {
+fn missing_address(path: &str, source: &SymbolSource, clues: &Clues) -> (UnusedReason, String) {
     let basis = match clues.basis {
         Basis::Slid => "the slid one, as the report's are",
         Basis::Unslid => "the unslid one, as the report's are",
         Basis::Unknown => "as the report's are",
     };
-    format!(
+    let why = format!(
         "the load address of {} is not known: pass --kextstat FILE with a listing of the same boot, or {path}@ADDRESS ({basis})",
         source.identity().name
-    )
+    );
+    (UnusedReason::NotPlaced, why)
 }
 
-fn unused(file: &SymbolFile, source: Option<&SymbolSource>, why: String) -> UnusedFile {
+fn unused(
+    file: &SymbolFile,
+    source: Option<&SymbolSource>,
+    (reason, why): (UnusedReason, String),
+) -> UnusedFile {
     UnusedFile {
         path: file.path.clone(),
         name: source.map(|source| source.identity().name.clone()),
         uuid: source.and_then(|source| source.identity().uuid),
+        reason,
         why,
     }
 }

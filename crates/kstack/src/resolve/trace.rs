@@ -214,8 +214,49 @@ pub struct UnusedFile {
     pub name: Option<String>,
     /// Its UUID.
     pub uuid: Option<Uuid>,
+    /// Which kind of reason.
+    pub reason: UnusedReason,
     /// Why, as a fragment with what to do next.
     pub why: String,
+}
+
+/// Why a file speaks for no image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum UnusedReason {
+    /// It cannot be opened or read.
+    Unusable,
+    /// It has no slice of the architecture, or several that would do.
+    NoSlice,
+    /// It is another build than the report's, or another image than the address says.
+    OtherBuild,
+    /// Another named file already speaks for its image.
+    Superseded,
+    /// Nothing says where it was loaded.
+    NotPlaced,
+}
+
+impl UnusedReason {
+    /// The word for it in JSON.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            UnusedReason::Unusable => "unusable",
+            UnusedReason::NoSlice => "no-slice",
+            UnusedReason::OtherBuild => "other-build",
+            UnusedReason::Superseded => "superseded",
+            UnusedReason::NotPlaced => "not-placed",
+        }
+    }
+
+    /// Whether the file itself was a mistake, rather than something still missing beside it.
+    #[must_use]
+    pub fn is_mistake(self) -> bool {
+        match self {
+            UnusedReason::Unusable | UnusedReason::NoSlice | UnusedReason::OtherBuild => true,
+            UnusedReason::Superseded | UnusedReason::NotPlaced => false,
+        }
+    }
 }
 
 /// What was found for one address.
