@@ -22,7 +22,7 @@ mod trace;
 
 pub use trace::{
     MatchedBy, PlacedBy, PlacedSegment, Refusal, Resolution, SlideMap, SpaceId, Trace, TraceImage,
-    UnusedFile, UsedSource, Why,
+    UnusedFile, UnusedReason, UsedSource, Why,
 };
 
 use kstack_model::{Arch, Report};

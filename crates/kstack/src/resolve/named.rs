@@ -131,10 +131,8 @@ fn speak_for(
     let identity = source.identity();
     let name = image.name();
     if let Some(used) = &image.used {
-        return Err(format!(
-            "{} already speaks for {name}",
-            used.paths.join(" + ")
-        ));
+        let why = format!("{} already speaks for {name}", used.paths.join(" + "));
+        return Err((UnusedReason::Superseded, why));
     }
     if differs(image.image.uuid, identity.uuid) && !clues.options.allow_mismatch {
         let why = format!(
@@ -154,10 +152,8 @@ fn speak_for(
         && image.image.name.is_some()
         && identity.bundle_identifier.is_some();
     if is_other && !clues.options.allow_mismatch {
-        return Err(format!(
-            "is {}, but the report has {name} at that address",
-            identity.name
-        ));
+        let why = format!("is {}, but the report has {name} at that address", identity.name);
+        return Err((UnusedReason::OtherBuild, why));
     }
     let used = clues.used(
         source,

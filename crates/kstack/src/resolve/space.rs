@@ -191,3 +191,74 @@ impl Layout {
         found
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use kstack_model::{LoadedImage, Placement};
+
+    use super::*;
+
+    fn image(start: u64, size: Option<u64>) -> TraceImage {
+        let mut image = LoadedImage::new(ImageKind::Kext);
+        image.placements = vec![Placement::LoadedAt(Address(start))];
+        image.size = size;
+        super::super::matching::listed(SpaceId::Kernel, &image)
+    }
+
+    fn find(images: &[TraceImage], at: u64) -> Found {
+        lay_out(images).find(SpaceId::Kernel, Address(at))
+    }
+
+    #[test]
+    fn a_sized_image_ends_where_it_says() {
+        let images = [image(0x1000, Some(0x100))];
+        assert_eq!(find(&images, 0x10ff), Found::Inside(0));
+        assert_eq!(find(&images, 0x1100), Found::Not(Why::NoImageThere));
+        assert_eq!(find(&images, 0xfff), Found::Not(Why::NoImageThere));
+    }
+
+    #[test]
+    fn an_unsized_image_is_only_the_nearest_below() {
+        let images = [image(0x1000, None), image(0x3000, None)];
+        assert_eq!(find(&images, 0x2fff), Found::Above(0));
+        assert_eq!(find(&images, 0x3000), Found::Above(1));
+    }
+
+    #[test]
+    fn an_image_that_ends_in_between_hides_the_unsized_one_below_it() {
+        let images = [image(0x1000, None), image(0x3000, Some(0x10))];
+        assert_eq!(find(&images, 0x4000), Found::Not(Why::NoImageThere));
+    }
+
+    #[test]
+    fn an_unsized_image_far_below_is_no_guess_worth_showing() {
+        let images = [image(0x1000, None)];
+        let far = 0x1000 + FARTHEST_GUESS;
+        assert_eq!(find(&images, far), Found::Not(Why::NoImageThere));
+    }
+
+    #[test]
+    fn two_images_over_one_address_are_reported_and_neither_is_taken() {
+        let images = [image(0x1000, Some(0x1000)), image(0x1800, Some(0x1000))];
+        assert_eq!(find(&images, 0x17ff), Found::Inside(0));
+        assert_eq!(find(&images, 0x1900), Found::Not(Why::Overlap));
+        assert_eq!(find(&images, 0x2000), Found::Inside(1));
+        let notes = lay_out(&images).overlaps(&images);
+        assert_eq!(notes.len(), 1);
+        assert!(notes[0].text.contains("0x1800..0x2000"), "{}", notes[0]);
+    }
+
+    #[test]
+    fn a_small_image_within_a_large_one_overlaps_it() {
+        let images = [image(0x1000, Some(0x9000)), image(0x2000, Some(0x10)), image(0x3000, Some(0x10))];
+        assert_eq!(find(&images, 0x2008), Found::Not(Why::Overlap));
+        assert_eq!(find(&images, 0x2100), Found::Inside(0));
+        assert_eq!(lay_out(&images).overlaps(&images).len(), 2);
+    }
+
+    #[test]
+    fn a_size_past_the_end_of_memory_is_cut_there() {
+        let images = [image(0xffff_ffff_ffff_f000, Some(0x2000))];
+        assert_eq!(find(&images, 0xffff_ffff_ffff_f800), Found::Inside(0));
+    }
+}

@@ -8,7 +8,7 @@ use kstack_model::{
     Address, At, Frame, FrameKind, ImageOffset, LoadedImage, Note, Report, Side, Slide, Uuid,
     VmAddr,
 };
-use kstack_symbols::{Detail, Named};
+use kstack_symbols::{Certainty, Detail, Named};
 
 /// A report with its answers beside it.
 #[derive(Debug)]
@@ -33,6 +33,18 @@ impl Trace {
         };
         let key = (space, frame.at, frame.kind);
         self.resolutions.get(&key).unwrap_or(NEVER_ASKED)
+    }
+
+    /// Whether any kernel frame has no name of its own.
+    #[must_use]
+    pub fn has_unresolved_kernel_frames(&self) -> bool {
+        let processes = self.report.processes.iter();
+        processes
+            .flat_map(|process| &process.threads)
+            .flat_map(|thread| &thread.stacks)
+            .filter(|stack| stack.side == Side::Kernel)
+            .flat_map(|stack| &stack.frames)
+            .any(|frame| !self.resolution(SpaceId::Kernel, frame).is_sure())
     }
 
     /// The image with the index that resolutions use.
@@ -289,6 +301,14 @@ pub enum Resolution {
         /// Why.
         why: Why,
     },
+}
+
+impl Resolution {
+    /// Whether it names the function, beyond doubt of its bounds.
+    #[must_use]
+    pub fn is_sure(&self) -> bool {
+        matches!(self, Resolution::Named { named, .. } if named.certainty == Certainty::Inside)
+    }
 }
 
 /// Why a frame has no name.
