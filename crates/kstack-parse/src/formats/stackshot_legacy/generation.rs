@@ -85,6 +85,8 @@ struct Score {
     /// Records after which the file or its zero tail begins; frame pointers
     /// of zero make this likely with a size that is a little too small.
     last: usize,
+    /// Those of the last ones that end with the file.
+    exact: usize,
     has_thread: bool,
 }
 
@@ -114,11 +116,9 @@ impl Score {
             Follow::Record => false,
             Follow::Zeros | Follow::End => true,
         };
-        if is_last {
-            self.last += 1;
-        } else {
-            self.followed += 1;
-        }
+        self.followed += usize::from(!is_last);
+        self.last += usize::from(is_last);
+        self.exact += usize::from(follow == Follow::End);
         if let Item::Thread(thread) = item {
             // A magic before a file of zeros reads as a thread without frames.
             let has_frames = thread.kernel.pairs.declared + thread.user.pairs.declared > 0;
