@@ -19,6 +19,7 @@ mod format;
 mod formats;
 mod join;
 mod lines;
+mod pattern;
 mod reader;
 
 pub use error::{Closest, ParseError, ParseErrorKind};
@@ -57,7 +58,7 @@ pub fn parse(bytes: &[u8], limits: &Limits) -> Result<Vec<Report>, ParseError> {
     if reports.is_empty() {
         return Err(ParseError::unrecognised(bytes));
     }
-    Ok(join::within_one_file(reports))
+    Ok(join::within_one_file(reports, limits))
 }
 
 /// Reads a file as one format, whatever it looks like.

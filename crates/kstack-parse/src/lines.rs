@@ -37,10 +37,23 @@ impl Line<'_> {
 
 /// The lines of a text. Bytes that are not UTF-8 must have been replaced before (`String::from_utf8_lossy`).
 pub(crate) fn lines(text: &str) -> impl Iterator<Item = Line<'_>> {
+    // Editors on Windows put a byte order mark before the first line.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     text.split('\n').zip(1..).map(|(text, number)| Line {
         number,
         text: unquoted(text.trim_end_matches('\r')),
     })
+}
+
+/// The text of each line of any bytes, copying nothing: what a sniff reads.
+///
+/// A line with bytes that are not UTF-8 comes in pieces, so it can look like
+/// less than it is, never like more.
+pub(crate) fn texts(bytes: &[u8]) -> impl Iterator<Item = &str> {
+    bytes
+        .utf8_chunks()
+        .flat_map(|chunk| lines(chunk.valid()))
+        .map(|line| line.text)
 }
 
 /// Takes `> ` marks off, several deep. A `>` with a letter after it is a kext name abbreviated by the kernel
@@ -62,18 +75,46 @@ fn unquoted(mut text: &str) -> &str {
 mod tests {
     use super::*;
 
-    fn texts(text: &str) -> Vec<&str> {
+    fn unquoted_lines(text: &str) -> Vec<&str> {
         lines(text).map(|line| line.text).collect()
     }
 
     #[test]
     fn quotes_and_carriage_returns_are_taken_off() {
-        assert_eq!(texts("> a\r\n> >   b\r\n>\r\nc"), ["a", "  b", "", "c"]);
+        assert_eq!(
+            unquoted_lines("> a\r\n> >   b\r\n>\r\nc"),
+            ["a", "  b", "", "c"]
+        );
     }
 
     #[test]
     fn an_abbreviated_kext_name_is_not_a_quote() {
-        assert_eq!(texts(">AudioIPCDriver\t1.2"), [">AudioIPCDriver\t1.2"]);
+        assert_eq!(
+            unquoted_lines(">AudioIPCDriver\t1.2"),
+            [">AudioIPCDriver\t1.2"]
+        );
+    }
+
+    #[test]
+    fn a_quote_mark_without_text_is_an_empty_line() {
+        assert_eq!(unquoted_lines("> > \n>>\n > >x"), ["", "", ">x"]);
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_no_part_of_the_first_line() {
+        assert_eq!(unquoted_lines("\u{feff}> a"), ["a"]);
+    }
+
+    #[test]
+    fn a_line_keeps_its_number_in_the_file() {
+        let numbers: Vec<u64> = lines("a\r\n\nb").map(|line| line.number).collect();
+        assert_eq!(numbers, [1, 2, 3]);
+    }
+
+    #[test]
+    fn bytes_that_are_not_text_cut_a_sniffed_line_and_no_other() {
+        let pieces: Vec<&str> = texts(b"> a\xffb\n> c").collect();
+        assert_eq!(pieces, ["a", "b", "c"]);
     }
 
     #[test]

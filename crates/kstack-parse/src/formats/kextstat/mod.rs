@@ -1,0 +1,82 @@
+//! The list of loaded kexts, as `kextstat` and `kmutil showloaded` print it.
+//!
+//! Only rows are read; the header, the messages of `kmutil` and all other text
+//! around them is left to others. The addresses are without the kernel's slide:
+//! the kernel takes it off before it hands the list out (`OSKext::copyInfo`,
+//! xnu-2050.7.9 and later, `libkern/c++/OSKext.cpp`), and older kernels have none.
+
+mod list;
+mod row;
+#[cfg(test)]
+mod tests;
+
+use kstack_model::Report;
+
+use crate::lines::{self, lines};
+use crate::pattern::{Pattern, compile};
+use crate::{Content, Format, Limits, ParseError, Sniff};
+
+use list::Lists;
+use row::Row;
+
+pub(crate) const FORMAT: Format = Format {
+    name: "kextstat",
+    about: "list of loaded kexts, as kextstat or kmutil showloaded print it",
+    content: Content::Text,
+    sniff,
+    parse,
+};
+
+static HEADER: Pattern = Pattern::new(|| compile(r"^\s*Index\s+Refs\s+Address\s"));
+static MESSAGE: Pattern =
+    Pattern::new(|| compile(r"^\s*(?:No variant specified, falling back|Executing: \S*kmutil\s)"));
+
+fn sniff(bytes: &[u8]) -> Sniff {
+    let mut answer = Sniff::No;
+    for text in lines::texts(bytes) {
+        if Row::of(text).is_some() {
+            return Sniff::Yes;
+        }
+        if HEADER.is_match(text) {
+            answer = Sniff::Unsure("only the header of the list is there, no row follows it");
+        } else if answer == Sniff::No && MESSAGE.is_match(text) {
+            answer = Sniff::Unsure("only messages of kmutil are there, no row follows them");
+        }
+    }
+    answer
+}
+
+fn parse(bytes: &[u8], limits: &Limits) -> Result<Vec<Report>, ParseError> {
+    let text = String::from_utf8_lossy(bytes);
+    let mut lists = Lists::default();
+    let mut rows = 0;
+    let mut lines = lines(&text).peekable();
+    while let Some(line) = lines.next() {
+        if HEADER.is_match(line.text) {
+            lists.header();
+            continue;
+        }
+        if MESSAGE.is_match(line.text) {
+            lists.message();
+            continue;
+        }
+        let unwrapped = lines
+            .peek()
+            .and_then(|next| row::unwrapped(line.text, next.text));
+        let Some(row) = Row::of(unwrapped.as_deref().unwrap_or(line.text)) else {
+            lists.other(line);
+            continue;
+        };
+        if rows == limits.items {
+            lists.limit(line);
+            break;
+        }
+        rows += 1;
+        lists.row(line, &row);
+        if unwrapped.is_some() {
+            lists.joined(line);
+            lines.next();
+        }
+    }
+    Ok(lists.reports())
+}
