@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::num::NonZeroU64;
+use std::sync::Arc;
 
 use crate::{Address, AddressSpace, Arch, FrameKind, ImageOffset, Note, ThreadState, Uuid};
 
@@ -153,7 +154,9 @@ pub struct Frame {
     /// The frame pointer stored beside it, where there is one and it is not zero.
     pub frame_pointer: Option<NonZeroU64>,
     /// What the artefact itself printed about it.
-    pub said: Option<Box<Said>>,
+    ///
+    /// Shared: a line of a call tree is one frame of every stack that passes through it.
+    pub said: Option<Arc<Said>>,
 }
 
 impl Frame {
@@ -200,6 +203,8 @@ pub struct Said {
     pub line: Option<u32>,
     /// Functions inlined at this address, innermost first, as debuggers list them.
     pub inlined: Vec<Said>,
+    /// What stands behind it, without its brackets: "running", "blocked by krwlock for reading".
+    pub remark: Option<String>,
 }
 
 /// One more thing the artefact says, under its own field name.
