@@ -170,6 +170,24 @@ impl Frame {
             said: None,
         }
     }
+
+    /// A frame of which the artefact prints words and no address.
+    #[must_use]
+    pub fn unplaced(said: Said, kind: FrameKind) -> Frame {
+        Frame {
+            at: At::Unknown,
+            kind,
+            frame_pointer: None,
+            said: Some(Arc::new(said)),
+        }
+    }
+
+    /// The same frame with what the artefact said of it; nothing when it said nothing.
+    #[must_use]
+    pub fn saying(mut self, said: Said) -> Frame {
+        self.said = (said != Said::default()).then(|| Arc::new(said));
+        self
+    }
 }
 
 /// Where a frame is.
@@ -184,6 +202,8 @@ pub enum At {
         /// Bytes from that image's load address.
         offset: ImageOffset,
     },
+    /// Known only by what was said of it: the artefact prints a name and no address.
+    Unknown,
 }
 
 /// What an artefact printed about a frame. It may be false: stripped kernels print the nearest exported name.
