@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::num::NonZeroU64;
+use std::sync::Arc;
 
 use crate::{Address, AddressSpace, Arch, FrameKind, ImageOffset, Note, ThreadState, Uuid};
 
@@ -153,7 +154,9 @@ pub struct Frame {
     /// The frame pointer stored beside it, where there is one and it is not zero.
     pub frame_pointer: Option<NonZeroU64>,
     /// What the artefact itself printed about it.
-    pub said: Option<Box<Said>>,
+    ///
+    /// Shared: a line of a call tree is one frame of every stack that passes through it.
+    pub said: Option<Arc<Said>>,
 }
 
 impl Frame {
@@ -166,6 +169,24 @@ impl Frame {
             frame_pointer: None,
             said: None,
         }
+    }
+
+    /// A frame of which the artefact prints words and no address.
+    #[must_use]
+    pub fn unplaced(said: Said, kind: FrameKind) -> Frame {
+        Frame {
+            at: At::Unknown,
+            kind,
+            frame_pointer: None,
+            said: Some(Arc::new(said)),
+        }
+    }
+
+    /// The same frame with what the artefact said of it; nothing when it said nothing.
+    #[must_use]
+    pub fn saying(mut self, said: Said) -> Frame {
+        self.said = (said != Said::default()).then(|| Arc::new(said));
+        self
     }
 }
 
@@ -181,6 +202,8 @@ pub enum At {
         /// Bytes from that image's load address.
         offset: ImageOffset,
     },
+    /// Known only by what was said of it: the artefact prints a name and no address.
+    Unknown,
 }
 
 /// What an artefact printed about a frame. It may be false: stripped kernels print the nearest exported name.
@@ -200,6 +223,8 @@ pub struct Said {
     pub line: Option<u32>,
     /// Functions inlined at this address, innermost first, as debuggers list them.
     pub inlined: Vec<Said>,
+    /// What stands behind it, without its brackets: "running", "blocked by krwlock for reading".
+    pub remark: Option<String>,
 }
 
 /// One more thing the artefact says, under its own field name.

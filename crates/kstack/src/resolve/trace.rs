@@ -53,7 +53,7 @@ impl Trace {
         self.images.get(index)
     }
 
-    /// The address a frame shows; `None` for an offset in an image that lies nowhere.
+    /// The address a frame shows; `None` for an offset in an image that lies nowhere, and for a bare name.
     #[must_use]
     pub fn address(&self, space: SpaceId, frame: &Frame) -> Option<Address> {
         match frame.at {
@@ -66,6 +66,7 @@ impl Trace {
                 let image = images.get(usize::try_from(image).ok()?)?;
                 Some(image.load_address()? + offset)
             }
+            At::Unknown => None,
         }
     }
 }
