@@ -43,6 +43,9 @@ pub enum SlideOf {
 pub struct LoadedImage {
     /// Bundle identifier or file name; `None` where the artefact has only an address and a UUID.
     pub name: Option<String>,
+    /// The name as printed, where [`name`](Self::name) is its expansion: Intel panics write `>usb.!UHub`
+    /// for `com.apple.driver.usb.AppleUSBHub`.
+    pub said_name: Option<String>,
     /// The other name of an image that is listed under two: its executable's.
     pub executable: Option<String>,
     /// What kind of image.
@@ -69,6 +72,7 @@ impl LoadedImage {
     pub fn new(kind: ImageKind) -> LoadedImage {
         LoadedImage {
             name: None,
+            said_name: None,
             executable: None,
             kind,
             uuid: None,

@@ -37,6 +37,7 @@
 
 mod addr;
 mod arch;
+pub mod fault;
 mod image;
 mod note;
 mod report;
