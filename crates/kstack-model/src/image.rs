@@ -1,6 +1,6 @@
 //! Images as an artefact lists them, and the address spaces they lie in.
 
-use crate::{Address, Slide, Uuid};
+use crate::{Address, Slide, Uuid, VmAddr};
 
 /// Whether the kernel addresses of an artefact contain the kernel's slide.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -19,15 +19,15 @@ pub enum Basis {
 pub struct AddressSpace {
     /// What the addresses in it mean.
     pub basis: Basis,
-    /// The slides the artefact states for the kernel, in the order stated.
+    /// The slides the artefact states, in the order stated.
     pub slides: Vec<(SlideOf, Slide)>,
     /// The images that lie in it, in the order of the artefact.
     pub images: Vec<LoadedImage>,
 }
 
-/// What a stated kernel slide is the slide of.
+/// What a stated slide is the slide of.
 ///
-/// Panic logs print up to three (xnu-11417.101.15, `osfmk/kern/debug.c`).
+/// Panic logs print up to three kernel slides (xnu-11417.101.15, `osfmk/kern/debug.c`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum SlideOf {
     /// "Kernel slide": the kernel's `__TEXT`.
@@ -36,6 +36,28 @@ pub enum SlideOf {
     KernelTextExec,
     /// "`KernelCache` slide": the whole kernel collection.
     KernelCollection,
+    /// The shared cache that a process uses.
+    SharedCache,
+}
+
+/// A shared cache of user space.
+///
+/// The address of an image inside it is its vmaddr plus the cache's slide, in
+/// every process that uses the cache.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SharedCache {
+    /// Number by which processes name it; `None` where the artefact knows one cache only.
+    pub id: Option<u64>,
+    /// UUID of the cache as a whole.
+    pub uuid: Option<Uuid>,
+    /// Its slide.
+    pub slide: Option<Slide>,
+    /// Where its header lies, slid.
+    pub header: Option<Address>,
+    /// 1 the system's primary cache, 2 that of drivers, 4 Rosetta's.
+    pub flags: u32,
+    /// Load addresses and UUIDs of the images in it, without the slide.
+    pub images: Vec<(VmAddr, Uuid)>,
 }
 
 /// A Mach-O as loaded, as far as the artefact tells.

@@ -42,10 +42,13 @@ mod image;
 mod note;
 mod report;
 mod state;
+mod wait;
 
 pub use addr::{Address, FrameKind, ImageOffset, Slide, VmAddr};
 pub use arch::{Arch, UnknownArch};
-pub use image::{AddressSpace, Basis, ImageKind, LoadedImage, Origin, Placement, SlideOf};
+pub use image::{
+    AddressSpace, Basis, ImageKind, LoadedImage, Origin, Placement, SharedCache, SlideOf,
+};
 pub use note::{Note, Position};
 pub use report::{
     At, Fact, Frame, Machine, Process, Report, Said, Side, Stack, StackEnd, Thread, ThreadRole,
@@ -53,3 +56,4 @@ pub use report::{
 };
 pub use state::ThreadState;
 pub use uuid::Uuid;
+pub use wait::{PortLabel, PortLabelId, Turnstile, WaitInfo, WaitType, WaitsFor};

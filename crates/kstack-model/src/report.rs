@@ -4,7 +4,10 @@ use std::borrow::Cow;
 use std::num::NonZeroU64;
 use std::sync::Arc;
 
-use crate::{Address, AddressSpace, Arch, FrameKind, ImageOffset, Note, ThreadState, Uuid};
+use crate::{
+    Address, AddressSpace, Arch, FrameKind, ImageOffset, Note, PortLabel, SharedCache, ThreadState,
+    Turnstile, Uuid, WaitInfo,
+};
 
 /// What one artefact says: one trace, one panic, or one list of images.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -17,6 +20,8 @@ pub struct Report {
     pub machine: Machine,
     /// The kernel's address space: kernel, kexts, and what is said of them.
     pub kernel: AddressSpace,
+    /// Shared caches of user space, with the images inside them where the artefact lists these.
+    pub shared_caches: Vec<SharedCache>,
     /// Processes in the order of the artefact; empty for a list of images.
     pub processes: Vec<Process>,
     /// Everything else the artefact says about the machine as a whole.
@@ -57,6 +62,12 @@ pub struct Process {
     pub space: AddressSpace,
     /// Threads in the order of the artefact.
     pub threads: Vec<Thread>,
+    /// What its threads wait for, where the kernel recorded it.
+    pub waits: Vec<WaitInfo>,
+    /// Where the priority inheritance of its waiting threads ends.
+    pub turnstiles: Vec<Turnstile>,
+    /// The ports its threads wait on.
+    pub port_labels: Vec<PortLabel>,
     /// Everything else the artefact says about the process.
     pub facts: Vec<Fact>,
 }
