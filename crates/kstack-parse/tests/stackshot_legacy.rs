@@ -78,7 +78,7 @@ fn pairs(start: u64, count: u64) -> Vec<(u64, u64)> {
 fn addresses(stack: &Stack) -> Vec<u64> {
     let address = |at: At| match at {
         At::Absolute(address) => address.0,
-        At::InImage { .. } => panic!("stackshots have addresses"),
+        At::InImage { .. } | At::Unknown => panic!("stackshots have addresses"),
     };
     stack.frames.iter().map(|frame| address(frame.at)).collect()
 }

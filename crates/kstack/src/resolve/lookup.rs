@@ -123,6 +123,9 @@ fn locate(
             };
             placed(key, image, address, matched)
         }
+        At::Unknown => Err(Resolution::Nowhere {
+            why: Why::NotStated,
+        }),
         At::InImage { image, offset } => {
             let Some(image) = matched.index_of(space, image) else {
                 return Err(Resolution::Nowhere {

@@ -152,7 +152,10 @@ fn speak_for(
         && image.image.name.is_some()
         && identity.bundle_identifier.is_some();
     if is_other && !clues.options.allow_mismatch {
-        let why = format!("is {}, but the report has {name} at that address", identity.name);
+        let why = format!(
+            "is {}, but the report has {name} at that address",
+            identity.name
+        );
         return Err((UnusedReason::OtherBuild, why));
     }
     let used = clues.used(

@@ -250,7 +250,11 @@ mod tests {
 
     #[test]
     fn a_small_image_within_a_large_one_overlaps_it() {
-        let images = [image(0x1000, Some(0x9000)), image(0x2000, Some(0x10)), image(0x3000, Some(0x10))];
+        let images = [
+            image(0x1000, Some(0x9000)),
+            image(0x2000, Some(0x10)),
+            image(0x3000, Some(0x10)),
+        ];
         assert_eq!(find(&images, 0x2008), Found::Not(Why::Overlap));
         assert_eq!(find(&images, 0x2100), Found::Inside(0));
         assert_eq!(lay_out(&images).overlaps(&images).len(), 2);

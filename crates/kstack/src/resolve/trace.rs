@@ -58,6 +58,7 @@ impl Trace {
     pub fn address(&self, space: SpaceId, frame: &Frame) -> Option<Address> {
         match frame.at {
             At::Absolute(address) => Some(address),
+            At::Unknown => None,
             At::InImage { image, offset } => {
                 let images = match space {
                     SpaceId::Kernel => &self.report.kernel.images,
@@ -66,7 +67,6 @@ impl Trace {
                 let image = images.get(usize::try_from(image).ok()?)?;
                 Some(image.load_address()? + offset)
             }
-            At::Unknown => None,
         }
     }
 }
@@ -316,6 +316,8 @@ impl Resolution {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Why {
+    /// The artefact gives a name and no address.
+    NotStated,
     /// No known image lies there.
     NoImageThere,
     /// No symbol file was given for the image.
@@ -339,6 +341,7 @@ impl Why {
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
+            Why::NotStated => "not-stated",
             Why::NoImageThere => "no-image-there",
             Why::NoSymbolFile => "no-symbol-file",
             Why::NearestImageBelow => "nearest-image-below",
@@ -354,6 +357,7 @@ impl Why {
 impl fmt::Display for Why {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Why::NotStated => "the report gives no address",
             Why::NoImageThere => "no known image lies there",
             Why::NoSymbolFile => "no symbol file",
             Why::NearestImageBelow => "no symbol file; only the nearest image below",

@@ -1,10 +1,11 @@
 //! Pieces to runs, and the runs of one trace to one report.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use kstack_model::{
-    Address, AddressSpace, Arch, Basis, Fact, Frame, FrameKind, Machine, Note, Position, Process,
-    Report, Said, Side, Stack, Thread,
+    Address, AddressSpace, Arch, At, Basis, Fact, Frame, FrameKind, Machine, Note, Position,
+    Process, Report, Said, Side, Stack, Thread,
 };
 
 use super::frame::in_words;
@@ -171,11 +172,7 @@ impl Run {
                 lines.join(", ")
             )));
         }
-        let processes: Vec<Process> = self
-            .processes
-            .into_iter()
-            .map(|process| report_process(process, &mut notes))
-            .collect();
+        let processes: Vec<Process> = self.processes.into_iter().map(report_process).collect();
         Report {
             format: FORMAT.name,
             machine: Machine {
@@ -275,7 +272,7 @@ fn completed(first: Said, second: Said) -> Said {
     }
 }
 
-fn report_process(process: Piece, notes: &mut Vec<Note>) -> Process {
+fn report_process(process: Piece) -> Process {
     let threads = process.threads.into_iter();
     Process {
         pid: process.pid,
@@ -284,40 +281,35 @@ fn report_process(process: Piece, notes: &mut Vec<Note>) -> Process {
             basis: Basis::Slid,
             ..AddressSpace::default()
         },
-        threads: threads.map(|thread| report_thread(thread, notes)).collect(),
+        threads: threads.map(report_thread).collect(),
         facts: process.facts,
         ..Process::default()
     }
 }
 
-fn report_thread(read: ReadThread, notes: &mut Vec<Note>) -> Thread {
+fn report_thread(read: ReadThread) -> Thread {
     let stacks = read.stacks.into_iter();
     Thread {
-        stacks: stacks.map(|stack| report_stack(stack, notes)).collect(),
+        stacks: stacks.map(report_stack).collect(),
         ..read.thread
     }
 }
 
 /// The first frame of a stack is where the thread was stopped, every other is where it returns to.
-fn report_stack(stack: ReadStack, notes: &mut Vec<Note>) -> Stack {
+fn report_stack(stack: ReadStack) -> Stack {
     let kinds = std::iter::once(FrameKind::InstructionPointer)
         .chain(std::iter::repeat(FrameKind::ReturnAddress));
-    let mut frames = Vec::with_capacity(stack.frames.len());
-    for (frame, kind) in stack.frames.into_iter().zip(kinds) {
-        let Some(address) = frame.address else {
-            let name = frame.said.as_deref().map(in_words).unwrap_or_default();
-            notes.push(Note::at(
-                Position::Line(frame.line),
-                format!("{name} is printed without its address, so it is missing in the stack"),
-            ));
-            continue;
-        };
-        frames.push(Frame {
-            said: frame.said,
-            ..Frame::new(address, kind)
+    let frames = stack
+        .frames
+        .into_iter()
+        .zip(kinds)
+        .map(|(frame, kind)| Frame {
+            at: frame.address.map_or(At::Unknown, At::Absolute),
+            kind,
+            frame_pointer: None,
+            said: frame.said.map(Arc::from),
         });
-    }
-    Stack::new(stack.side, frames)
+    Stack::new(stack.side, frames.collect())
 }
 
 /// The program belongs to systems of Intel Macs, where only a 64-bit kernel has such addresses.
