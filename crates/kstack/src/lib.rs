@@ -9,6 +9,9 @@
     clippy::unwrap_used
 )]
 
+pub mod missing;
+pub mod render;
 pub mod resolve;
+pub mod select;
 
 pub use kstack_model as model;
