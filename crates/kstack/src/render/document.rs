@@ -30,7 +30,7 @@ pub(crate) struct Document<'a> {
 }
 
 /// A name and what it stands for, on a line of its own.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Field<'a> {
     pub(crate) name: Cow<'a, str>,
     pub(crate) value: Cow<'a, str>,

@@ -8,9 +8,13 @@
 mod document;
 mod escape;
 mod frame;
+pub mod images;
+mod json;
 mod listing;
+mod markdown;
 mod stacks;
 mod text;
+mod wire;
 mod words;
 
 use std::io::{self, Write};
@@ -32,7 +36,7 @@ pub struct Renderer {
 }
 
 /// Every output format; the first is the default.
-pub static RENDERERS: &[Renderer] = &[text::RENDERER];
+pub static RENDERERS: &[Renderer] = &[text::RENDERER, markdown::RENDERER, json::RENDERER];
 
 /// How a trace is written.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
