@@ -9,7 +9,10 @@
     clippy::unwrap_used
 )]
 
+pub mod missing;
+pub mod render;
 pub mod resolve;
+pub mod select;
 
 pub use kstack_model as model;
 pub use kstack_parse as parse;

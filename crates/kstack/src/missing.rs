@@ -1,0 +1,189 @@
+//! Which symbol files would name the frames that have no name, and how to pass them.
+
+use std::collections::BTreeMap;
+
+use kstack_model::{Address, Arch, ImageKind, Report, Side};
+
+use crate::resolve::{Resolution, SpaceId, Trace, TraceImage, Why};
+
+/// What stands between a trace and its names, over the whole report whatever is shown of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Missing {
+    /// Images of the kernel's space that have frames and no symbol file, in the order of the trace.
+    pub images: Vec<MissingImage>,
+    /// Kernel frames that lie in no known image, by where they lie.
+    pub unknown: Vec<UnknownFrames>,
+    /// Images of user space that have frames and no symbol file: how many.
+    pub user_images: usize,
+    /// Frames in them.
+    pub user_frames: usize,
+}
+
+/// An image without a symbol file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MissingImage {
+    /// Index into the images of the trace.
+    pub image: usize,
+    /// Frames in it.
+    pub frames: usize,
+    /// What to pass, as an option with its value.
+    pub pass: &'static str,
+}
+
+/// Kernel frames that lie in no known image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnknownFrames {
+    /// Where they lie.
+    pub region: Region,
+    /// How many.
+    pub frames: usize,
+    /// The lowest and the highest of their addresses; `None` where they have none.
+    pub range: Option<(Address, Address)>,
+}
+
+/// Where a kernel address lies by the layout of 64-bit Intel kernels.
+///
+/// xnu keeps kexts within reach of a 32-bit branch, in the two gigabytes below
+/// `VM_MIN_KERNEL_ADDRESS` (xnu-2050.48.11, `osfmk/mach/i386/vm_param.h`,
+/// `VM_MIN_KERNEL_AND_KEXT_ADDRESS`). For the same reason the kernel's own
+/// code is within the two gigabytes above it. Other kernels have no such
+/// fixed borders, and nothing is said about theirs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Region {
+    /// Where kexts are loaded.
+    Kexts,
+    /// Where the kernel is.
+    Kernel,
+    /// Elsewhere, or the layout is not known.
+    Elsewhere,
+    /// Under two images at once.
+    Overlap,
+}
+
+const KEXTS: u64 = 0xffff_ff7f_8000_0000;
+const KERNEL: u64 = 0xffff_ff80_0000_0000;
+const BEYOND: u64 = 0xffff_ff80_8000_0000;
+
+impl Region {
+    /// Where it is, for a person.
+    #[must_use]
+    pub fn in_words(self) -> &'static str {
+        match self {
+            Region::Kexts => "where kexts are loaded",
+            Region::Kernel => "where the kernel lies",
+            Region::Elsewhere => "in no known image",
+            Region::Overlap => "under two images at once",
+        }
+    }
+
+    /// The word for it in JSON.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Region::Kexts => "kexts",
+            Region::Kernel => "kernel",
+            Region::Elsewhere => "elsewhere",
+            Region::Overlap => "overlap",
+        }
+    }
+
+    /// What to pass to have such frames named, where that is known.
+    #[must_use]
+    pub fn pass(self) -> Option<&'static str> {
+        match self {
+            Region::Kexts => Some("--kextstat FILE, or --kext PATH@ADDRESS"),
+            Region::Kernel => Some("--kernel PATH"),
+            Region::Elsewhere | Region::Overlap => None,
+        }
+    }
+
+    fn of(address: Option<Address>, report: &Report) -> Region {
+        // Legacy stackshots do not state the CPU; on the Mac they are of Intel machines.
+        let arch = report.machine.arch.unwrap_or(Arch::X86_64);
+        let (true, Some(Address(address))) = (arch.is_kin_of(Arch::X86_64), address) else {
+            return Region::Elsewhere;
+        };
+        match address {
+            KEXTS..KERNEL => Region::Kexts,
+            KERNEL..BEYOND => Region::Kernel,
+            _ => Region::Elsewhere,
+        }
+    }
+}
+
+impl Missing {
+    /// Goes through a trace once.
+    #[must_use]
+    pub fn of(trace: &Trace) -> Missing {
+        let mut missing = Missing::default();
+        for (index, image) in trace.images.iter().enumerate() {
+            if image.frames == 0 || image.used.is_some() {
+                continue;
+            }
+            if image.space == SpaceId::Kernel {
+                missing.images.push(MissingImage {
+                    image: index,
+                    frames: image.frames,
+                    pass: what_to_pass(image),
+                });
+            } else {
+                missing.user_images += 1;
+                missing.user_frames += image.frames;
+            }
+        }
+        missing.unknown = unknown_frames(trace);
+        missing
+    }
+
+    /// Whether nothing is.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Missing::default()
+    }
+}
+
+fn what_to_pass(image: &TraceImage) -> &'static str {
+    let this_build = image.image.uuid.is_some();
+    match image.image.kind {
+        ImageKind::Kernel | ImageKind::KernelCollection if this_build => {
+            "--kernel PATH, the build with this UUID"
+        }
+        ImageKind::Kernel | ImageKind::KernelCollection => "--kernel PATH",
+        _ if this_build => "--kext PATH, the build with this UUID",
+        _ => "--kext PATH",
+    }
+}
+
+fn unknown_frames(trace: &Trace) -> Vec<UnknownFrames> {
+    let mut regions: BTreeMap<Region, UnknownFrames> = BTreeMap::new();
+    let threads = trace
+        .report
+        .processes
+        .iter()
+        .flat_map(|process| &process.threads);
+    let stacks = threads.flat_map(|thread| &thread.stacks);
+    for frame in stacks
+        .filter(|stack| stack.side == Side::Kernel)
+        .flat_map(|stack| &stack.frames)
+    {
+        let Resolution::Nowhere { why } = trace.resolution(SpaceId::Kernel, frame) else {
+            continue;
+        };
+        let address = trace.address(SpaceId::Kernel, frame);
+        let region = match why {
+            Why::Overlap => Region::Overlap,
+            _ => Region::of(address, &trace.report),
+        };
+        let known = regions.entry(region).or_insert(UnknownFrames {
+            region,
+            frames: 0,
+            range: None,
+        });
+        known.frames += 1;
+        if let Some(address) = address {
+            let (lowest, highest) = known.range.unwrap_or((address, address));
+            known.range = Some((lowest.min(address), highest.max(address)));
+        }
+    }
+    regions.into_values().collect()
+}

@@ -1,0 +1,447 @@
+//! A trace as JSON for programs; `docs/json.md` describes it.
+
+use std::io::{self, Write};
+
+use kstack_model::{self as model, Basis, Origin, Placement, Position, Side, SlideOf, StackEnd};
+use kstack_symbols::{Certainty, Detail, Named};
+
+use super::{RenderOptions, Renderer, wire, words};
+use crate::missing;
+use crate::resolve::{MatchedBy, PlacedBy, Resolution, SpaceId, Trace, TraceImage, UsedSource};
+use crate::select::{Selected, SelectedProcess};
+
+pub(crate) const RENDERER: Renderer = Renderer {
+    name: "json",
+    about: "for programs, after docs/schema/kstack-1.schema.json",
+    extension: "json",
+    write,
+};
+
+fn write(trace: &Trace, options: &RenderOptions, out: &mut dyn Write) -> io::Result<()> {
+    let writer = Writer::new(trace, options);
+    let selected = options.selection.of(trace);
+    let left_out = wire::LeftOut {
+        processes: selected.processes_left_out,
+        threads: selected.threads_left_out,
+    };
+    let document = wire::Document {
+        processes: Some(
+            selected
+                .processes
+                .iter()
+                .map(|one| writer.process(one))
+                .collect(),
+        ),
+        left_out: (left_out.processes + left_out.threads > 0).then_some(left_out),
+        ..writer.without_processes(Some(&selected))
+    };
+    write_document(&document, out)
+}
+
+/// The images alone: what was loaded where, and which files match.
+pub(crate) fn write_images(
+    trace: &Trace,
+    options: &RenderOptions,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    write_document(&Writer::new(trace, options).without_processes(None), out)
+}
+
+fn write_document(document: &wire::Document<'_>, out: &mut dyn Write) -> io::Result<()> {
+    serde_json::to_writer_pretty(&mut *out, document)?;
+    out.write_all(b"\n")
+}
+
+struct Writer<'a> {
+    trace: &'a Trace,
+    options: &'a RenderOptions,
+    names: Vec<String>,
+}
+
+impl<'a> Writer<'a> {
+    fn new(trace: &'a Trace, options: &'a RenderOptions) -> Writer<'a> {
+        Writer {
+            trace,
+            options,
+            names: trace.images.iter().map(TraceImage::name).collect(),
+        }
+    }
+
+    fn name(&self, image: usize) -> &str {
+        self.names.get(image).map_or("?", String::as_str)
+    }
+
+    /// Everything but the processes. Images of processes that are not shown stay out with them.
+    fn without_processes(&self, selected: Option<&Selected<'_>>) -> wire::Document<'_> {
+        let shown = |space| match (space, selected) {
+            (SpaceId::Kernel, _) | (SpaceId::Process(_), None) => true,
+            (SpaceId::Process(index), Some(selected)) => {
+                let processes = &selected.processes;
+                processes
+                    .binary_search_by_key(&index, |process| process.index)
+                    .is_ok()
+            }
+        };
+        let images = self.names.iter().zip(&self.trace.images);
+        let images = images.filter(|(_, image)| shown(image.space));
+        wire::Document {
+            schema: wire::SCHEMA,
+            report: self.report(),
+            images: images
+                .map(|(name, image)| wire_image(name, image))
+                .collect(),
+            processes: None,
+            left_out: None,
+            missing: self.missing(),
+            unused: self.trace.unused.iter().map(unused).collect(),
+            notes: self.trace.notes.iter().map(note).collect(),
+        }
+    }
+
+    fn report(&self) -> wire::Report<'_> {
+        let report = &self.trace.report;
+        let machine = &report.machine;
+        let place = self.options.trace_index;
+        let slides = report.kernel.slides.iter();
+        wire::Report {
+            format: report.format,
+            variant: report.variant.as_deref(),
+            trace: (place.of > 1).then_some(wire::TraceIndex {
+                index: place.index,
+                of: place.of,
+            }),
+            os: machine.os_version.as_deref(),
+            os_build: machine.os_build.as_deref(),
+            kernel: machine.kernel_version.as_deref(),
+            arch: machine.arch.map(|arch| arch.to_string()),
+            model: machine.model.as_deref(),
+            boot_args: machine.boot_args.as_deref(),
+            captured_at: machine.captured_at.as_deref(),
+            kernel_addresses: match report.kernel.basis {
+                Basis::Slid => "slid",
+                Basis::Unslid => "unslid",
+                Basis::Unknown => "unknown",
+            },
+            kernel_slides: slides
+                .map(|(of, slide)| wire::KernelSlide {
+                    of: match of {
+                        SlideOf::Kernel => "kernel",
+                        SlideOf::KernelTextExec => "kernel-text-exec",
+                        SlideOf::KernelCollection => "kernel-collection",
+                    },
+                    slide: wire::Hex(slide.0),
+                })
+                .collect(),
+            facts: self.facts(&report.facts),
+            notes: report.notes.iter().map(note).collect(),
+        }
+    }
+
+    fn process(&self, selected: &SelectedProcess<'a>) -> wire::Process<'_> {
+        let process = selected.process;
+        let threads = selected.threads.iter();
+        wire::Process {
+            index: selected.index,
+            pid: process.pid,
+            name: process.name.as_deref(),
+            path: process.path.as_deref(),
+            facts: self.facts(&process.facts),
+            threads: threads
+                .map(|thread| self.thread(selected.index, thread))
+                .collect(),
+        }
+    }
+
+    fn thread(&self, process: usize, thread: &'a model::Thread) -> wire::Thread<'_> {
+        let stacks = thread.stacks.iter();
+        wire::Thread {
+            id: thread.id,
+            name: thread.name.as_deref(),
+            queue: thread.queue.as_deref(),
+            panicked: thread.role == model::ThreadRole::Panicked,
+            state: thread.state.map(|state| state.names().collect()),
+            wait_event: thread.wait_event.map(wire::Hex::from),
+            continuation: thread.continuation.map(wire::Hex::from),
+            continuation_symbol: thread.continuation.and_then(|at| self.continuation(at)),
+            facts: self.facts(&thread.facts),
+            stacks: stacks.map(|stack| self.stack(process, stack)).collect(),
+        }
+    }
+
+    fn continuation(&self, address: model::Address) -> Option<&str> {
+        let frame = model::Frame::new(address, model::FrameKind::InstructionPointer);
+        match self.trace.resolution(SpaceId::Kernel, &frame) {
+            Resolution::Named { named, .. } => Some(&named.name),
+            Resolution::ImageOnly { .. } | Resolution::Nowhere { .. } => None,
+        }
+    }
+
+    fn stack(&self, process: usize, stack: &'a model::Stack) -> wire::Stack<'_> {
+        let space = SpaceId::of(stack.side, process);
+        let frames = stack.frames.iter();
+        wire::Stack {
+            side: match stack.side {
+                Side::Kernel => "kernel",
+                Side::User => "user",
+                Side::UserAsync => "user-async",
+            },
+            samples: stack.samples,
+            end: match stack.end {
+                StackEnd::Complete => "complete",
+                StackEnd::Truncated => "truncated",
+                StackEnd::Unknown => "unknown",
+            },
+            frames: frames.map(|frame| self.frame(space, frame)).collect(),
+        }
+    }
+
+    fn frame(&self, space: SpaceId, frame: &'a model::Frame) -> wire::Frame<'_> {
+        let address = self.trace.address(space, frame);
+        let plain = wire::Frame {
+            address: address.map(wire::Hex::from),
+            lookup: address.map(|address| frame.kind.for_lookup(address).into()),
+            said: frame.said.as_deref().map(said),
+            ..wire::Frame::default()
+        };
+        match self.trace.resolution(space, frame) {
+            Resolution::Named {
+                image,
+                offset_in_image,
+                offset,
+                named,
+                ..
+            } => wire::Frame {
+                image: Some(self.name(*image)),
+                offset_in_image: Some(offset_in_image.0.cast_signed()),
+                offset: Some(*offset),
+                other_build: self.is_of_another_build(*image),
+                ..with_names(plain, named)
+            },
+            Resolution::ImageOnly {
+                image,
+                offset_in_image,
+                why,
+            } => wire::Frame {
+                image: Some(self.name(*image)),
+                offset_in_image: Some(offset_in_image.0.cast_signed()),
+                why: Some(why.word()),
+                ..plain
+            },
+            Resolution::Nowhere { why } => wire::Frame {
+                why: Some(why.word()),
+                ..plain
+            },
+        }
+    }
+
+    fn is_of_another_build(&self, image: usize) -> bool {
+        let image = self.trace.image(image);
+        let used = image.and_then(|image| image.used.as_ref());
+        used.is_some_and(|used| used.mismatched)
+    }
+
+    fn facts(&self, facts: &'a [model::Fact]) -> Option<wire::Facts<'_>> {
+        if facts.is_empty() || !self.options.facts {
+            return None;
+        }
+        let mut named = wire::Facts::new();
+        for fact in facts {
+            let value = fact_value(&fact.value);
+            match named.get_mut(fact.name.as_ref()) {
+                None => {
+                    named.insert(&fact.name, value);
+                }
+                Some(wire::Fact::Several(values)) => values.push(value),
+                Some(first) => {
+                    let first_value = std::mem::replace(first, wire::Fact::Number(0));
+                    *first = wire::Fact::Several(vec![first_value, value]);
+                }
+            }
+        }
+        Some(named)
+    }
+
+    fn missing(&self) -> wire::Missing<'_> {
+        let missing = missing::Missing::of(self.trace);
+        let image = |one: &missing::MissingImage| {
+            let image = self.trace.image(one.image).map(|image| &image.image);
+            wire::MissingImage {
+                image: self.name(one.image),
+                version: image.and_then(|image| image.version.as_deref()),
+                uuid: image.and_then(|image| image.uuid).map(wire::UuidText),
+                frames: one.frames,
+                pass: one.pass,
+            }
+        };
+        let unknown = |one: &missing::UnknownFrames| wire::Unknown {
+            region: one.region.word(),
+            frames: one.frames,
+            lowest: one.range.map(|(lowest, _)| lowest.into()),
+            highest: one.range.map(|(_, highest)| highest.into()),
+            pass: one.region.pass(),
+        };
+        wire::Missing {
+            images: missing.images.iter().map(image).collect(),
+            unknown: missing.unknown.iter().map(unknown).collect(),
+            user: (missing.user_images > 0).then_some(wire::MissingUser {
+                images: missing.user_images,
+                frames: missing.user_frames,
+            }),
+        }
+    }
+}
+
+fn with_names<'a>(plain: wire::Frame<'a>, named: &'a Named) -> wire::Frame<'a> {
+    let (own, inlined) = match named.frames.split_last() {
+        Some((own, inlined)) => (Some(own), inlined),
+        None => (None, [].as_slice()),
+    };
+    let inlined = inlined.iter().map(|function| wire::Inlined {
+        symbol: function.function.as_deref(),
+        symbol_raw: function.raw.as_deref().or(function.function.as_deref()),
+        file: function.file.as_deref(),
+        line: function.line,
+        column: function.column,
+    });
+    wire::Frame {
+        symbol: Some(&named.name),
+        symbol_raw: Some(&named.raw),
+        nearest: named.certainty == Certainty::Nearest,
+        unnamed: named.certainty == Certainty::Unnamed,
+        file: own.and_then(|own| own.file.as_deref()),
+        line: own.and_then(|own| own.line),
+        column: own.and_then(|own| own.column),
+        inlined: inlined.collect(),
+        ..plain
+    }
+}
+
+fn said(said_: &model::Said) -> wire::Said<'_> {
+    wire::Said {
+        image: said_.image.as_deref(),
+        symbol: said_.symbol.as_deref(),
+        offset: said_.offset,
+        raw: said_.raw.map(wire::Hex::from),
+        file: said_.file.as_deref(),
+        line: said_.line,
+        inlined: said_.inlined.iter().map(said).collect(),
+    }
+}
+
+fn wire_image<'a>(name: &'a str, image: &'a TraceImage) -> wire::Image<'a> {
+    let stated = &image.image;
+    let segments = stated
+        .placements
+        .iter()
+        .filter_map(|placement| match placement {
+            Placement::LoadedAt(_) => None,
+            Placement::SegmentAt { segment, address } => Some(wire::StatedSegment {
+                segment,
+                address: (*address).into(),
+            }),
+        });
+    let refused = image.refused.iter().map(|refusal| wire::Refused {
+        path: &refusal.path,
+        uuid: refusal.uuid.map(wire::UuidText),
+        why: &refusal.why,
+    });
+    let (space, process) = match image.space {
+        SpaceId::Kernel => ("kernel", None),
+        SpaceId::Process(index) => ("user", Some(index)),
+    };
+    wire::Image {
+        name,
+        executable: stated.executable.as_deref(),
+        kind: words::kind(stated.kind),
+        space,
+        process,
+        uuid: stated.uuid.map(wire::UuidText),
+        version: stated.version.as_deref(),
+        load_address: stated.load_address().map(wire::Hex::from),
+        stated_segments: segments.collect(),
+        size: stated.size,
+        path: stated.path.as_deref(),
+        origin: match stated.origin {
+            Origin::Report => "report",
+            Origin::Listing => "listing",
+        },
+        frames: image.frames,
+        used: image.used.as_ref().map(used),
+        refused: refused.collect(),
+    }
+}
+
+fn used(used: &UsedSource) -> wire::Used<'_> {
+    let mut paths = used.paths.iter().map(String::as_str);
+    let segments = used
+        .slides
+        .segments
+        .iter()
+        .map(|segment| wire::PlacedSegment {
+            name: &segment.name,
+            start: segment.range.start.into(),
+            end: segment.range.end.into(),
+            slide: wire::Hex(segment.slide.0),
+        });
+    wire::Used {
+        source: paths.next(),
+        dsym: paths.next(),
+        source_uuid: used.uuid.map(wire::UuidText),
+        matched_by: match used.matched_by {
+            MatchedBy::Uuid => "uuid",
+            MatchedBy::BundleIdentifier => "bundle-identifier",
+            MatchedBy::ExecutableName => "executable-name",
+            MatchedBy::Given => "given",
+            MatchedBy::Kernel => "kernel",
+        },
+        placed_by: match used.placed_by {
+            PlacedBy::Given => "given",
+            PlacedBy::Report => "report",
+            PlacedBy::Listing => "listing",
+            PlacedBy::Linked => "linked",
+        },
+        detail: match used.detail {
+            Detail::Nothing => "nothing",
+            Detail::FunctionStarts => "function-starts",
+            Detail::Exports => "exports",
+            Detail::Symbols => "symbols",
+            Detail::Lines => "lines",
+        },
+        other_build: used.mismatched,
+        segments: segments.collect(),
+        remarks: used.remarks.iter().map(String::as_str).collect(),
+    }
+}
+
+fn unused(file: &crate::resolve::UnusedFile) -> wire::Unused<'_> {
+    wire::Unused {
+        path: &file.path,
+        name: file.name.as_deref(),
+        uuid: file.uuid.map(wire::UuidText),
+        why: &file.why,
+    }
+}
+
+fn note(note: &model::Note) -> wire::Note<'_> {
+    let (byte, line) = match note.at {
+        Some(Position::Byte(offset)) => (Some(offset), None),
+        Some(Position::Line(number)) => (None, Some(number)),
+        None => (None, None),
+    };
+    wire::Note {
+        byte,
+        line,
+        text: &note.text,
+    }
+}
+
+fn fact_value(value: &model::Value) -> wire::Fact<'_> {
+    match value {
+        model::Value::Number(number) => wire::Fact::Number(*number),
+        model::Value::Signed(number) => wire::Fact::Signed(*number),
+        model::Value::Hex(number) => wire::Fact::Hex(wire::Hex(*number)),
+        model::Value::Text(text) => wire::Fact::Text(text),
+        model::Value::Uuid(uuid) => wire::Fact::Uuid(wire::UuidText(*uuid)),
+        model::Value::List(numbers) => wire::Fact::Numbers(numbers),
+    }
+}

@@ -1,0 +1,369 @@
+//! A trace as Markdown for an issue tracker: the threads that matter in full, the rest folded.
+//!
+//! Every text from outside stands in a fenced block or in a code span, where
+//! nothing is markup, a mention or a link.
+
+use std::io::{self, Write};
+use std::mem;
+
+use kstack_model::{ImageKind, Placement};
+
+use super::document::{Document, ProcessBlock, ThreadBlock};
+use super::escape::{CodeElement, CodeSpan, Visible};
+use super::stacks::{PLAIN, write_process};
+use super::words::{self, Count, ShownUuid};
+use super::{RenderOptions, Renderer};
+use crate::resolve::{Refusal, SpaceId, Trace, TraceImage};
+
+pub(crate) const RENDERER: Renderer = Renderer {
+    name: "markdown",
+    about: "for an issue tracker: what matters in full, the rest folded",
+    extension: "md",
+    write,
+};
+
+fn write(trace: &Trace, options: &RenderOptions, out: &mut dyn Write) -> io::Result<()> {
+    let mut document = Document::new(trace, options);
+    let processes = mem::take(&mut document.processes);
+    write_head(&document, out)?;
+    let focus = Focus::of(&document, &processes);
+    let (full, folded) = focus.split(&document, processes);
+    if !full.is_empty() {
+        writeln!(out, "\n## {}\n", focus.heading())?;
+    }
+    let mut fence = Vec::new();
+    for block in &full {
+        writeln!(out, "### {}\n", Heading(block))?;
+        write_fenced(&document, block, &mut fence, out)?;
+    }
+    if !folded.is_empty() {
+        let heading = if full.is_empty() {
+            "Threads"
+        } else {
+            "Other threads"
+        };
+        writeln!(out, "\n## {heading}\n")?;
+    }
+    for block in &folded {
+        write_folded(&document, block, &mut fence, out)?;
+    }
+    if document.processes_left_out + document.threads_left_out > 0 {
+        let processes = Count(document.processes_left_out, "process");
+        let threads = Count(document.threads_left_out, "thread");
+        writeln!(out, "\nLeft out by the selection: {processes}, {threads}.")?;
+    }
+    write_images(&document, out)?;
+    write_missing(&document, out)?;
+    write_not_used(&document, out)?;
+    write_notes(&document, out)
+}
+
+fn write_head(document: &Document<'_>, out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, "# Kernel trace\n")?;
+    for field in &document.head {
+        let ours = |c: char| c.is_ascii_alphanumeric() || c == ' ';
+        if field.name.chars().all(ours) {
+            writeln!(
+                out,
+                "- {}: {}",
+                Visible(&field.name),
+                CodeSpan(&field.value)
+            )?;
+        } else {
+            writeln!(
+                out,
+                "- {}: {}",
+                CodeSpan(&field.name),
+                CodeSpan(&field.value)
+            )?;
+        }
+    }
+    for (name, image) in document.images() {
+        if image.image.kind == ImageKind::Kext && image.used.is_some() {
+            write!(out, "- Kext: {}", CodeSpan(name))?;
+            match &image.image.version {
+                Some(version) => writeln!(out, " {}", CodeSpan(version))?,
+                None => writeln!(out, ", version not stated")?,
+            }
+        }
+    }
+    let Some(command) = &document.options.command else {
+        return Ok(());
+    };
+    writeln!(out, "\nMade by, and repeated with:\n")?;
+    write_fence("sh", format!("{}\n", Visible(command)).as_bytes(), out)
+}
+
+/// Which threads are shown in full.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Focus {
+    /// Those with a frame in a kext whose symbol file was given.
+    Kexts,
+    /// There is none: all that have a name to show, but for the idle ones.
+    Named,
+}
+
+impl Focus {
+    fn of(document: &Document<'_>, processes: &[ProcessBlock<'_>]) -> Focus {
+        let mut threads = processes.iter().flat_map(|process| &process.threads);
+        if threads.any(|thread| thread.is_in_a_given_kext(document)) {
+            Focus::Kexts
+        } else {
+            Focus::Named
+        }
+    }
+
+    fn heading(self) -> &'static str {
+        match self {
+            Focus::Kexts => "Threads in the given kexts",
+            Focus::Named => "Threads with names, idle ones apart",
+        }
+    }
+
+    /// The one whose panic it is always matters.
+    fn takes(self, document: &Document<'_>, thread: &ThreadBlock<'_>) -> bool {
+        thread.panicked()
+            || match self {
+                Focus::Kexts => thread.is_in_a_given_kext(document),
+                Focus::Named => !thread.is_idle() && thread.has_names(document),
+            }
+    }
+
+    /// Processes with the threads in focus, and with those that are not; one can be in both.
+    fn split<'a>(
+        self,
+        document: &Document<'_>,
+        processes: Vec<ProcessBlock<'a>>,
+    ) -> (Vec<ProcessBlock<'a>>, Vec<ProcessBlock<'a>>) {
+        let (mut full, mut folded) = (Vec::new(), Vec::new());
+        for block in processes {
+            let without_threads = block.threads.is_empty();
+            let threads = block.threads.into_iter();
+            let (inside, outside): (Vec<_>, Vec<_>) =
+                threads.partition(|thread| self.takes(document, thread));
+            if !inside.is_empty() {
+                full.push(ProcessBlock {
+                    process: block.process,
+                    fields: block.fields.clone(),
+                    threads: inside,
+                });
+            }
+            if without_threads || !outside.is_empty() {
+                folded.push(ProcessBlock {
+                    process: block.process,
+                    fields: block.fields,
+                    threads: outside,
+                });
+            }
+        }
+        (full, folded)
+    }
+}
+
+struct Heading<'a>(&'a ProcessBlock<'a>);
+
+impl std::fmt::Display for Heading<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let process = self.0.process;
+        match &process.name {
+            Some(name) => write!(f, "{}", CodeSpan(name))?,
+            None => write!(f, "process without a name")?,
+        }
+        match process.pid {
+            Some(pid) => write!(f, " (PID {pid})"),
+            None => Ok(()),
+        }
+    }
+}
+
+fn write_folded(
+    document: &Document<'_>,
+    block: &ProcessBlock<'_>,
+    fence: &mut Vec<u8>,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    write!(out, "<details>\n<summary>")?;
+    match &block.process.name {
+        Some(name) => write!(out, "{}", CodeElement(name))?,
+        None => write!(out, "process without a name")?,
+    }
+    if let Some(pid) = block.process.pid {
+        write!(out, " (PID {pid})")?;
+    }
+    let threads = Count(block.threads.len(), "thread");
+    writeln!(out, ": {threads}</summary>\n")?;
+    write_fenced(document, block, fence, out)?;
+    writeln!(out, "</details>\n")
+}
+
+fn write_fenced(
+    document: &Document<'_>,
+    block: &ProcessBlock<'_>,
+    fence: &mut Vec<u8>,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    fence.clear();
+    write_process(document, block, PLAIN, fence)?;
+    write_fence("text", fence, out)?;
+    writeln!(out)
+}
+
+/// Whole lines inside a fence longer than any run of backticks in them.
+fn write_fence(language: &str, lines: &[u8], out: &mut dyn Write) -> io::Result<()> {
+    let runs = lines.split(|byte| *byte != b'`').map(<[u8]>::len);
+    let length = runs.max().unwrap_or_default().max(2) + 1;
+    writeln!(out, "{:`<length$}{language}", "")?;
+    out.write_all(lines)?;
+    writeln!(out, "{:`<length$}", "")
+}
+
+fn write_images(document: &Document<'_>, out: &mut dyn Write) -> io::Result<()> {
+    let mut first = true;
+    for (name, image) in document.images() {
+        let seen = image.frames > 0 && image.space == SpaceId::Kernel;
+        if image.used.is_none() && !seen {
+            continue;
+        }
+        if first {
+            writeln!(out, "\n## Images\n")?;
+            writeln!(
+                out,
+                "| image | version | UUID | load address | frames | symbol file |"
+            )?;
+            writeln!(out, "| --- | --- | --- | --- | ---: | --- |")?;
+            first = false;
+        }
+        write_image_row(name, image, out)?;
+    }
+    Ok(())
+}
+
+fn write_image_row(name: &str, image: &TraceImage, out: &mut dyn Write) -> io::Result<()> {
+    write!(out, "| {} |", CodeSpan(name))?;
+    match &image.image.version {
+        Some(version) => write!(out, " {} |", CodeSpan(version))?,
+        None => write!(out, " |")?,
+    }
+    match image.image.uuid {
+        Some(uuid) => write!(out, " `{}` |", ShownUuid(uuid))?,
+        None => write!(out, " |")?,
+    }
+    for placement in &image.image.placements {
+        match placement {
+            Placement::LoadedAt(address) => write!(out, " `{address}`")?,
+            Placement::SegmentAt { segment, address } => {
+                write!(out, " {} `{address}`", CodeSpan(segment))?;
+            }
+        }
+    }
+    write!(out, " | {} |", image.frames)?;
+    let Some(used) = &image.used else {
+        return writeln!(out, " missing |");
+    };
+    for path in &used.paths {
+        write!(out, " {},", CodeSpan(path))?;
+    }
+    let (matched, placed) = (
+        words::matched(used.matched_by),
+        words::placed(used.placed_by),
+    );
+    write!(out, " {matched}, {placed}; {}", words::detail(used.detail))?;
+    if used.mismatched {
+        write!(
+            out,
+            "; **of another build: every name from it may be wrong**"
+        )?;
+    }
+    for remark in &used.remarks {
+        write!(out, "; {}", CodeSpan(remark))?;
+    }
+    writeln!(out, " |")
+}
+
+fn write_missing(document: &Document<'_>, out: &mut dyn Write) -> io::Result<()> {
+    let missing = &document.missing;
+    if missing.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "\n## Missing\n")?;
+    for one in &missing.images {
+        let image = document.trace.image(one.image);
+        write!(out, "- {}", CodeSpan(document.image_name(one.image)))?;
+        if let Some(version) = image.and_then(|image| image.image.version.as_ref()) {
+            write!(out, " {}", CodeSpan(version))?;
+        }
+        if let Some(uuid) = image.and_then(|image| image.image.uuid) {
+            write!(out, ", UUID `{}`", ShownUuid(uuid))?;
+        }
+        writeln!(
+            out,
+            ": {}; pass {}",
+            Count(one.frames, "frame"),
+            CodeSpan(one.pass)
+        )?;
+    }
+    for unknown in &missing.unknown {
+        let frames = Count(unknown.frames, "frame");
+        write!(out, "- {frames} {}", unknown.region.in_words())?;
+        if let Some((lowest, highest)) = unknown.range {
+            write!(out, " (`{lowest}` to `{highest}`)")?;
+        }
+        match unknown.region.pass() {
+            Some(pass) => writeln!(out, "; pass {}", CodeSpan(pass))?,
+            None => writeln!(out)?,
+        }
+    }
+    if missing.user_images > 0 {
+        let images = Count(missing.user_images, "user image");
+        writeln!(
+            out,
+            "- {images} with {}, not asked for",
+            Count(missing.user_frames, "frame")
+        )?;
+    }
+    Ok(())
+}
+
+fn write_not_used(document: &Document<'_>, out: &mut dyn Write) -> io::Result<()> {
+    let mut refused = document
+        .images()
+        .filter(|(_, image)| !image.refused.is_empty())
+        .peekable();
+    if document.trace.unused.is_empty() && refused.peek().is_none() {
+        return Ok(());
+    }
+    writeln!(out, "\n## Files not used\n")?;
+    for (name, image) in refused {
+        for Refusal { path, uuid, why } in &image.refused {
+            write!(out, "- {} for {}", CodeSpan(path), CodeSpan(name))?;
+            if let Some(uuid) = uuid {
+                write!(out, ", UUID `{}`", ShownUuid(*uuid))?;
+            }
+            writeln!(out, ": {}", CodeSpan(why))?;
+        }
+    }
+    for file in &document.trace.unused {
+        write!(out, "- {}", CodeSpan(&file.path))?;
+        if let Some(name) = &file.name {
+            write!(out, ", {}", CodeSpan(name))?;
+        }
+        if let Some(uuid) = file.uuid {
+            write!(out, ", UUID `{}`", ShownUuid(uuid))?;
+        }
+        writeln!(out, ": {}", CodeSpan(&file.why))?;
+    }
+    Ok(())
+}
+
+fn write_notes(document: &Document<'_>, out: &mut dyn Write) -> io::Result<()> {
+    for (index, note) in document.notes().enumerate() {
+        if index == 0 {
+            writeln!(out, "\n## Notes\n")?;
+        }
+        match note.at {
+            Some(at) => writeln!(out, "- {at}: {}", CodeSpan(&note.text))?,
+            None => writeln!(out, "- {}", CodeSpan(&note.text))?,
+        }
+    }
+    Ok(())
+}

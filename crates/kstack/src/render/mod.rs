@@ -1,0 +1,72 @@
+//! A finished [`Trace`] written down.
+//!
+//! A renderer only writes: what a frame is called was decided before, and
+//! [`RENDERERS`] is the table of what there is. Text and Markdown share one
+//! description of what is shown (`document.rs`); JSON is made from the trace
+//! itself through types that own its field names (`wire.rs`).
+
+mod document;
+mod escape;
+mod frame;
+pub mod images;
+mod json;
+mod listing;
+mod markdown;
+mod stacks;
+mod text;
+mod wire;
+mod words;
+
+use std::io::{self, Write};
+
+use crate::resolve::Trace;
+use crate::select::Selection;
+
+/// One output format: a row of plain data.
+#[derive(Debug)]
+pub struct Renderer {
+    /// Its name on the command line.
+    pub name: &'static str,
+    /// What it is for, in one line for a person.
+    pub about: &'static str,
+    /// The extension of a file of it, without the dot.
+    pub extension: &'static str,
+    /// Writes a trace. Give it a buffered writer: it writes in small pieces.
+    pub write: fn(&Trace, &RenderOptions, &mut dyn Write) -> io::Result<()>,
+}
+
+/// Every output format; the first is the default.
+pub static RENDERERS: &[Renderer] = &[text::RENDERER, markdown::RENDERER, json::RENDERER];
+
+/// How a trace is written.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RenderOptions {
+    /// Colour the text with ANSI styles. Only the one who knows the terminal can tell.
+    pub color: bool,
+    /// The command that made this output, for a reader who wants to repeat it.
+    pub command: Option<String>,
+    /// Show everything else the artefact says, under its own field names.
+    pub facts: bool,
+    /// Show names as the symbol files have them, not demangled.
+    pub raw_names: bool,
+    /// Which processes and threads are shown.
+    pub selection: Selection,
+    /// Which trace of its file this is.
+    pub trace_index: TraceIndex,
+}
+
+/// Which trace of its file a trace is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TraceIndex {
+    /// Counted from 1.
+    pub index: usize,
+    /// How many the file holds.
+    pub of: usize,
+}
+
+impl Default for TraceIndex {
+    /// The only one.
+    fn default() -> TraceIndex {
+        TraceIndex { index: 1, of: 1 }
+    }
+}

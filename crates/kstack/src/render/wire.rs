@@ -1,0 +1,361 @@
+//! The types of the JSON: they own its field names and their order, apart from the model.
+//!
+//! Written down in `docs/json.md` and `docs/schema/kstack-1.schema.json`.
+//! Addresses are strings, because numbers above 2⁵³ lose digits in many
+//! readers; counts, sizes and offsets are numbers; what is absent is left out.
+
+use std::collections::BTreeMap;
+
+use kstack_model::{Address, Uuid};
+use serde::{Serialize, Serializer};
+
+/// Version of the schema. A field may be added without changing it.
+pub(crate) const SCHEMA: u32 = 1;
+
+#[derive(Debug, Serialize)]
+pub(crate) struct Document<'a> {
+    pub(crate) schema: u32,
+    pub(crate) report: Report<'a>,
+    pub(crate) images: Vec<Image<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) processes: Option<Vec<Process<'a>>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) left_out: Option<LeftOut>,
+    pub(crate) missing: Missing<'a>,
+    pub(crate) unused: Vec<Unused<'a>>,
+    pub(crate) notes: Vec<Note<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct Report<'a> {
+    pub(crate) format: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) variant: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) trace: Option<TraceIndex>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) os: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) os_build: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) kernel: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) arch: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) model: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) boot_args: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) captured_at: Option<&'a str>,
+    pub(crate) kernel_addresses: &'static str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) kernel_slides: Vec<KernelSlide>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) facts: Option<Facts<'a>>,
+    pub(crate) notes: Vec<Note<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct TraceIndex {
+    pub(crate) index: usize,
+    pub(crate) of: usize,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct KernelSlide {
+    pub(crate) of: &'static str,
+    pub(crate) slide: Hex,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct Image<'a> {
+    pub(crate) name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) executable: Option<&'a str>,
+    pub(crate) kind: &'static str,
+    pub(crate) space: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) process: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) uuid: Option<UuidText>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) version: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) load_address: Option<Hex>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) stated_segments: Vec<StatedSegment<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) size: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) path: Option<&'a str>,
+    pub(crate) origin: &'static str,
+    pub(crate) frames: usize,
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub(crate) used: Option<Used<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) refused: Vec<Refused<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct StatedSegment<'a> {
+    pub(crate) segment: &'a str,
+    pub(crate) address: Hex,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct Used<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) source: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) dsym: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) source_uuid: Option<UuidText>,
+    pub(crate) matched_by: &'static str,
+    pub(crate) placed_by: &'static str,
+    pub(crate) detail: &'static str,
+    #[serde(skip_serializing_if = "is_false")]
+    pub(crate) other_build: bool,
+    pub(crate) segments: Vec<PlacedSegment<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) remarks: Vec<&'a str>,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct PlacedSegment<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) start: Hex,
+    pub(crate) end: Hex,
+    pub(crate) slide: Hex,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct Refused<'a> {
+    pub(crate) path: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) uuid: Option<UuidText>,
+    pub(crate) why: &'a str,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct Process<'a> {
+    pub(crate) index: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) pid: Option<i32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) path: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) facts: Option<Facts<'a>>,
+    pub(crate) threads: Vec<Thread<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct Thread<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) id: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) queue: Option<&'a str>,
+    #[serde(skip_serializing_if = "is_false")]
+    pub(crate) panicked: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) state: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) wait_event: Option<Hex>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) continuation: Option<Hex>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) continuation_symbol: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) facts: Option<Facts<'a>>,
+    pub(crate) stacks: Vec<Stack<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct Stack<'a> {
+    pub(crate) side: &'static str,
+    pub(crate) samples: u64,
+    pub(crate) end: &'static str,
+    pub(crate) frames: Vec<Frame<'a>>,
+}
+
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct Frame<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) address: Option<Hex>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) lookup: Option<Hex>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) image: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) offset_in_image: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) symbol: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) symbol_raw: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) offset: Option<u64>,
+    #[serde(skip_serializing_if = "is_false")]
+    pub(crate) nearest: bool,
+    #[serde(skip_serializing_if = "is_false")]
+    pub(crate) unnamed: bool,
+    #[serde(skip_serializing_if = "is_false")]
+    pub(crate) other_build: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) file: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) line: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) column: Option<u32>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) inlined: Vec<Inlined<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) said: Option<Said<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) why: Option<&'static str>,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct Inlined<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) symbol: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) symbol_raw: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) file: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) line: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) column: Option<u32>,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct Said<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) image: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) symbol: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) offset: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) raw: Option<Hex>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) file: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) line: Option<u32>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) inlined: Vec<Said<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct LeftOut {
+    pub(crate) processes: usize,
+    pub(crate) threads: usize,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct Missing<'a> {
+    pub(crate) images: Vec<MissingImage<'a>>,
+    pub(crate) unknown: Vec<Unknown>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) user: Option<MissingUser>,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct MissingImage<'a> {
+    pub(crate) image: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) version: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) uuid: Option<UuidText>,
+    pub(crate) frames: usize,
+    pub(crate) pass: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct Unknown {
+    pub(crate) region: &'static str,
+    pub(crate) frames: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) lowest: Option<Hex>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) highest: Option<Hex>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) pass: Option<&'static str>,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct MissingUser {
+    pub(crate) images: usize,
+    pub(crate) frames: usize,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct Unused<'a> {
+    pub(crate) path: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) uuid: Option<UuidText>,
+    pub(crate) why: &'a str,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct Note<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) byte: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) line: Option<u64>,
+    pub(crate) text: &'a str,
+}
+
+/// Everything else the artefact says, by its own names; a name that comes again has a list.
+pub(crate) type Facts<'a> = BTreeMap<&'a str, Fact<'a>>;
+
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub(crate) enum Fact<'a> {
+    Number(u64),
+    Signed(i64),
+    Hex(Hex),
+    Text(&'a str),
+    Uuid(UuidText),
+    Numbers(&'a [u64]),
+    Several(Vec<Fact<'a>>),
+}
+
+/// A number as `"0x1f40"`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Hex(pub(crate) u64);
+
+impl From<Address> for Hex {
+    fn from(address: Address) -> Hex {
+        Hex(address.0)
+    }
+}
+
+impl Serialize for Hex {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("{:#x}", self.0))
+    }
+}
+
+/// A UUID as Apple's tools print it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct UuidText(pub(crate) Uuid);
+
+impl Serialize for UuidText {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("{:X}", self.0.hyphenated()))
+    }
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+fn is_false(flag: &bool) -> bool {
+    !flag
+}

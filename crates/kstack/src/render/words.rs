@@ -1,0 +1,97 @@
+//! What a person reads for the cases of a trace.
+
+use std::fmt;
+
+use kstack_model::{Basis, ImageKind, Side, SlideOf, Uuid};
+use kstack_symbols::Detail;
+
+use crate::resolve::{MatchedBy, PlacedBy};
+
+pub(crate) fn matched(by: MatchedBy) -> &'static str {
+    match by {
+        MatchedBy::Uuid => "matched by UUID",
+        MatchedBy::BundleIdentifier => "matched by bundle identifier only",
+        MatchedBy::ExecutableName => "matched by executable name only",
+        MatchedBy::Given => "given with its address, nothing to compare",
+        MatchedBy::Kernel => "given as the kernel, nothing to compare",
+    }
+}
+
+pub(crate) fn placed(by: PlacedBy) -> &'static str {
+    match by {
+        PlacedBy::Given => "placed where the command says",
+        PlacedBy::Report => "placed by the report",
+        PlacedBy::Listing => "placed by the listing",
+        PlacedBy::Linked => "linked at its address",
+    }
+}
+
+pub(crate) fn detail(detail: Detail) -> &'static str {
+    match detail {
+        Detail::Nothing => "no names",
+        Detail::FunctionStarts => "starts of functions, no names",
+        Detail::Exports => "exported names only",
+        Detail::Symbols => "names",
+        Detail::Lines => "names, inlined functions and lines",
+    }
+}
+
+pub(crate) fn basis(basis: Basis) -> &'static str {
+    match basis {
+        Basis::Slid => "with the kernel's slide",
+        Basis::Unslid => "without the kernel's slide",
+        Basis::Unknown => "not stated whether with the kernel's slide",
+    }
+}
+
+pub(crate) fn slide(of: SlideOf) -> &'static str {
+    match of {
+        SlideOf::Kernel => "Kernel slide",
+        SlideOf::KernelTextExec => "Kernel text exec slide",
+        SlideOf::KernelCollection => "Kernel collection slide",
+    }
+}
+
+pub(crate) fn kind(kind: ImageKind) -> &'static str {
+    match kind {
+        ImageKind::Kernel => "kernel",
+        ImageKind::KernelCollection => "kernel-collection",
+        ImageKind::Kext => "kext",
+        ImageKind::PseudoKext => "pseudo-kext",
+        ImageKind::SharedCache => "shared-cache",
+        ImageKind::User => "user",
+        _ => "other",
+    }
+}
+
+pub(crate) fn stack(side: Side) -> &'static str {
+    match side {
+        Side::Kernel => "Kernel stack",
+        Side::User => "User stack",
+        Side::UserAsync => "User stack of asynchronous callers",
+    }
+}
+
+/// "1 thread", "2 threads".
+pub(crate) struct Count(pub(crate) usize, pub(crate) &'static str);
+
+impl fmt::Display for Count {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Count(count, what) = *self;
+        let plural = match what {
+            _ if count == 1 => "",
+            what if what.ends_with('s') => "es",
+            _ => "s",
+        };
+        write!(f, "{count} {what}{plural}")
+    }
+}
+
+/// A UUID as Apple's tools print it.
+pub(crate) struct ShownUuid(pub(crate) Uuid);
+
+impl fmt::Display for ShownUuid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:X}", self.0.hyphenated())
+    }
+}
