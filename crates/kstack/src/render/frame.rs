@@ -67,6 +67,8 @@ pub(crate) enum Place<'a> {
     Address(Address),
     /// At an offset in an image that lies nowhere; the image's name where it has one.
     Offset(Option<&'a str>, ImageOffset),
+    /// The artefact gives only a name.
+    NotStated,
 }
 
 /// A place in a source file.
@@ -136,6 +138,7 @@ fn place<'a>(document: &'a Document<'_>, space: SpaceId, frame: &Frame) -> Place
     }
     match frame.at {
         At::Absolute(address) => Place::Address(address),
+        At::Unknown => Place::NotStated,
         At::InImage { offset, .. } => {
             let image = match document.trace.resolution(space, frame) {
                 Resolution::Named { image, .. } | Resolution::ImageOnly { image, .. } => {

@@ -128,6 +128,7 @@ impl<'a> Writer<'a> {
                         SlideOf::Kernel => "kernel",
                         SlideOf::KernelTextExec => "kernel-text-exec",
                         SlideOf::KernelCollection => "kernel-collection",
+                        SlideOf::SharedCache => "shared-cache",
                     },
                     slide: wire::Hex(slide.0),
                 })
@@ -399,6 +400,8 @@ fn used(used: &UsedSource) -> wire::Used<'_> {
             PlacedBy::Report => "report",
             PlacedBy::Listing => "listing",
             PlacedBy::Linked => "linked",
+            PlacedBy::Slide => "slide",
+            PlacedBy::Offsets => "offsets",
         },
         detail: match used.detail {
             Detail::Nothing => "nothing",

@@ -23,6 +23,8 @@ pub(crate) fn placed(by: PlacedBy) -> &'static str {
         PlacedBy::Report => "placed by the report",
         PlacedBy::Listing => "placed by the listing",
         PlacedBy::Linked => "linked at its address",
+        PlacedBy::Slide => "linked there but for the stated slide",
+        PlacedBy::Offsets => "the report gives offsets into it",
     }
 }
 
@@ -49,6 +51,7 @@ pub(crate) fn slide(of: SlideOf) -> &'static str {
         SlideOf::Kernel => "Kernel slide",
         SlideOf::KernelTextExec => "Kernel text exec slide",
         SlideOf::KernelCollection => "Kernel collection slide",
+        SlideOf::SharedCache => "Shared cache slide",
     }
 }
 
