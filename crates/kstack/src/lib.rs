@@ -17,4 +17,6 @@ pub mod select;
 pub use kstack_model as model;
 pub use kstack_parse as parse;
 pub use kstack_symbols as symbols;
-pub use resolve::{ResolveOptions, resolve};
+pub use render::{RENDERERS, RenderOptions};
+pub use resolve::{ResolveOptions, Trace, resolve};
+pub use select::Selection;

@@ -52,14 +52,15 @@ fn write_document(document: &wire::Document<'_>, out: &mut dyn Write) -> io::Res
     out.write_all(b"\n")
 }
 
-struct Writer<'a> {
+/// Turns what it shows of one trace into the types of the JSON.
+pub(crate) struct Writer<'a> {
     trace: &'a Trace,
     options: &'a RenderOptions,
     names: Vec<String>,
 }
 
 impl<'a> Writer<'a> {
-    fn new(trace: &'a Trace, options: &'a RenderOptions) -> Writer<'a> {
+    pub(crate) fn new(trace: &'a Trace, options: &'a RenderOptions) -> Writer<'a> {
         Writer {
             trace,
             options,
@@ -196,7 +197,7 @@ impl<'a> Writer<'a> {
         }
     }
 
-    fn frame(&self, space: SpaceId, frame: &'a model::Frame) -> wire::Frame<'_> {
+    pub(crate) fn frame(&self, space: SpaceId, frame: &'a model::Frame) -> wire::Frame<'_> {
         let address = self.trace.address(space, frame);
         let plain = wire::Frame {
             address: address.map(wire::Hex::from),

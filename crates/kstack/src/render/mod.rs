@@ -11,6 +11,7 @@ mod frame;
 pub mod images;
 mod json;
 mod listing;
+pub mod lookup;
 mod markdown;
 mod stacks;
 mod text;

@@ -114,16 +114,21 @@ fn write_stack(
     }
     for (depth, line) in &lines {
         write!(out, "{:1$}", "", 4 + 2 * (*depth).min(DEEPEST))?;
-        match line {
-            Line::Inlined(inlined) => write_inlined(inlined, style, out)?,
-            Line::Frame(frame) => write_frame(frame, style, out)?,
-        }
+        write_line(line, style, out)?;
     }
     if stack.cut {
         let mark = style.mark;
         writeln!(out, "    {mark}[cut short: the stack went on]{mark:#}")?;
     }
     Ok(())
+}
+
+/// One line of a stack, without its indentation.
+pub(crate) fn write_line(line: &Line<'_>, style: Palette, out: &mut dyn Write) -> io::Result<()> {
+    match line {
+        Line::Inlined(inlined) => write_inlined(inlined, style, out),
+        Line::Frame(frame) => write_frame(frame, style, out),
+    }
 }
 
 fn write_inlined(inlined: &Inlined<'_>, style: Palette, out: &mut dyn Write) -> io::Result<()> {
