@@ -1,2 +1,28 @@
-//! Placeholder.
-fn main() {}
+//! The program `kstack`: names the kernel and any number of kexts in one trace.
+
+mod args;
+mod cmd;
+mod exit;
+mod input;
+mod output;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::args::{Cli, Command};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let done = match &cli.command {
+        Command::Symbolicate(args) => cmd::symbolicate::run(args),
+        Command::Show(args) => cmd::show::run(args),
+        Command::Images(args) => cmd::images::run(args),
+        Command::Lookup(args) => cmd::lookup::run(args),
+        Command::Formats(args) => cmd::formats::run(args),
+    };
+    match done {
+        Ok(exit) => exit.into(),
+        Err(error) => exit::failed(&error),
+    }
+}

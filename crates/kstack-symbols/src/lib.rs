@@ -27,12 +27,28 @@
     clippy::unwrap_used
 )]
 
+mod bundle;
+mod bytes;
+mod demangle;
+mod dwarf;
 mod error;
+mod exports;
+mod join;
+mod leb128;
+mod load;
+mod macho;
+mod names;
+mod open;
+mod part;
+mod search;
 mod set;
+mod slices;
 mod source;
+mod table;
 
 pub use error::{SymbolError, SymbolErrorKind};
+pub use names::Names;
 pub use set::{Request, Role, StatedPlace, SymbolFile, SymbolSet};
 pub use source::{
-    Certainty, Detail, ImageIdentity, Named, Names, Section, Segment, SourceFrame, SymbolSource,
+    Certainty, Detail, FileKind, ImageIdentity, Named, Section, Segment, SourceFrame, SymbolSource,
 };

@@ -3,7 +3,11 @@
 use std::path::PathBuf;
 
 use kstack_model::Address;
+use rayon::prelude::*;
 
+use crate::join::join;
+use crate::load::{self, Loaded};
+use crate::search::search;
 use crate::{SymbolError, SymbolSource};
 
 /// One file or folder the user names.
@@ -53,14 +57,67 @@ pub struct SymbolFile {
 }
 
 /// The symbol files of a run, and what was wrong with the others.
+///
+/// # Examples
+///
+/// ```
+/// use kstack_symbols::{Role, SymbolSet};
+///
+/// let mut symbols = SymbolSet::default();
+/// symbols.add_bytes(Role::Kext, "notes.txt", None, b"buy milk".to_vec());
+/// assert!(symbols.files().is_empty());
+/// assert_eq!(
+///     symbols.errors()[0].to_string(),
+///     "notes.txt: not a Mach-O file but text; pass the .kext bundle, its executable, or its .dSYM"
+/// );
+/// ```
 #[derive(Debug, Default)]
 pub struct SymbolSet {
+    loaded: Vec<Loaded>,
     files: Vec<SymbolFile>,
     errors: Vec<SymbolError>,
+    search_errors: Vec<SymbolError>,
+    remarks: Vec<String>,
 }
 
 impl SymbolSet {
+    /// Opens the files of a run, several at a time.
+    ///
+    /// Never fails as a whole: what is wrong with a file is in [`errors`](Self::errors), the others serve.
+    /// [`Role::Found`] asks for a folder and those in it to be searched.
+    #[must_use]
+    pub fn open(requests: &[Request]) -> SymbolSet {
+        let opened: Vec<Opened> = requests.par_iter().map(Opened::new).collect();
+        let mut set = SymbolSet::default();
+        let mut found = Vec::new();
+        for opened in opened {
+            set.loaded.extend(opened.named);
+            found.extend(opened.found);
+            set.search_errors.extend(opened.error);
+            set.remarks.extend(opened.remarks);
+        }
+        found.sort_by(|one, other| one.path.cmp(&other.path));
+        found.dedup_by(|one, other| one.path == other.path);
+        set.loaded.extend(found);
+        set.join();
+        set
+    }
+
+    /// Adds a file given as bytes; `name` is what it is called, such as a path.
+    pub fn add_bytes(
+        &mut self,
+        role: Role,
+        name: &str,
+        placed: Option<StatedPlace>,
+        bytes: Vec<u8>,
+    ) {
+        self.loaded.push(load::bytes(role, name, placed, bytes));
+        self.join();
+    }
+
     /// The files that could be opened: named ones in the order given, then found ones in the order of their paths.
+    ///
+    /// A dSYM joined with its binary is part of the binary's sources and not listed by itself.
     #[must_use]
     pub fn files(&self) -> &[SymbolFile] {
         &self.files
@@ -70,5 +127,48 @@ impl SymbolSet {
     #[must_use]
     pub fn errors(&self) -> &[SymbolError] {
         &self.errors
+    }
+
+    /// What a reader should know about the folders that were searched.
+    #[must_use]
+    pub fn remarks(&self) -> &[String] {
+        &self.remarks
+    }
+
+    fn join(&mut self) {
+        (self.files, self.errors) = join(&self.loaded);
+        self.errors.extend(self.search_errors.iter().cloned());
+    }
+}
+
+/// What came of one request.
+#[derive(Default)]
+struct Opened {
+    named: Option<Loaded>,
+    found: Vec<Loaded>,
+    error: Option<SymbolError>,
+    remarks: Vec<String>,
+}
+
+impl Opened {
+    fn new(request: &Request) -> Opened {
+        if request.role != Role::Found {
+            let placed = request.placed.clone();
+            return Opened {
+                named: Some(load::path(request.role, &request.path, placed)),
+                ..Opened::default()
+            };
+        }
+        match search(&request.path) {
+            Ok((found, remarks)) => Opened {
+                found,
+                remarks,
+                ..Opened::default()
+            },
+            Err(error) => Opened {
+                error: Some(error),
+                ..Opened::default()
+            },
+        }
     }
 }

@@ -1,17 +1,22 @@
 //! What answers lookups for one image of one build.
 
 use std::ops::Range;
+use std::sync::OnceLock;
 
 use kstack_model::{Arch, Uuid, VmAddr};
 
-use crate::SymbolError;
+use crate::Names;
+use crate::dwarf::Dwarf;
+use crate::part::Part;
+use crate::table::Table;
 
 /// Who an image is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ImageIdentity {
     /// Bundle identifier of a kext, else the file's name.
     pub name: String,
-    /// `CFBundleIdentifier`, when it came as a bundle.
+    /// `CFBundleIdentifier`, when it came as a bundle; the file's name without
+    /// its ending for a `.sym` file, which `kextutil` names so.
     pub bundle_identifier: Option<String>,
     /// Name of the executable file.
     pub executable: String,
@@ -104,18 +109,70 @@ pub struct SourceFrame {
     pub column: Option<u32>,
 }
 
+/// What kind of image a file is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum FileKind {
+    /// A kernel (`MH_EXECUTE`).
+    Kernel,
+    /// A kext (`MH_KEXT_BUNDLE`; 32-bit kexts are `MH_OBJECT`).
+    Kext,
+    /// A dSYM without its binary.
+    Dsym,
+    /// Anything else, such as a dynamic library.
+    Other,
+}
+
 /// One image of one build: a slice of a binary, its dSYM, or both.
 #[derive(Debug)]
 pub struct SymbolSource {
     identity: ImageIdentity,
+    /// The binary, then the dSYM; one of them may be missing.
+    parts: Vec<Part>,
+    kind: FileKind,
+    linked_at: VmAddr,
     segments: Vec<Segment>,
+    table: OnceLock<Table>,
+    knowledge: OnceLock<Knowledge>,
+}
+
+/// How much a source knows, found out on the first question.
+#[derive(Debug)]
+struct Knowledge {
+    detail: Detail,
+    remarks: Vec<String>,
 }
 
 impl SymbolSource {
+    /// Joins the files of one build: the first is the one that says where segments are linked.
+    pub(crate) fn new(identity: ImageIdentity, parts: Vec<Part>) -> SymbolSource {
+        let first = parts.first().map(|part| &part.image);
+        SymbolSource {
+            kind: first.map_or(FileKind::Other, |image| image.kind),
+            linked_at: first.map_or(VmAddr(0), |image| image.linked_at()),
+            segments: first.map_or(Vec::new(), |image| image.segments.clone()),
+            identity,
+            parts,
+            table: OnceLock::new(),
+            knowledge: OnceLock::new(),
+        }
+    }
+
     /// Who it is.
     #[must_use]
     pub fn identity(&self) -> &ImageIdentity {
         &self.identity
+    }
+
+    /// What kind of image it is; a kext joined with its dSYM is a kext.
+    #[must_use]
+    pub fn kind(&self) -> FileKind {
+        self.kind
+    }
+
+    /// Where its Mach-O header is linked: 0 for most kexts, the load address for kernels and `.sym` files.
+    #[must_use]
+    pub fn linked_at(&self) -> VmAddr {
+        self.linked_at
     }
 
     /// Its segments in file order, those of the dSYM's debug sections left out.
@@ -127,36 +184,97 @@ impl SymbolSource {
     /// How much it knows.
     #[must_use]
     pub fn detail(&self) -> Detail {
-        Detail::Nothing
+        self.knowledge().detail
     }
 
     /// What a reader should know about its files: "the dSYM has the right UUID and is empty".
     #[must_use]
     pub fn remarks(&self) -> &[String] {
-        &[]
+        &self.knowledge().remarks
     }
 
     /// Opens a session of lookups. Cheap until the first lookup.
     #[must_use]
     pub fn names(&self) -> Names<'_> {
-        Names { source: self }
+        Names::new(self)
+    }
+
+    pub(crate) fn parts(&self) -> &[Part] {
+        &self.parts
+    }
+
+    /// The bytes of each part, as [`Table`] numbers them.
+    pub(crate) fn files(&self) -> Vec<&[u8]> {
+        self.parts
+            .iter()
+            .map(|part| part.bytes.as_slice())
+            .collect()
+    }
+
+    pub(crate) fn table(&self) -> &Table {
+        self.table.get_or_init(|| {
+            let files: Vec<_> = self
+                .parts
+                .iter()
+                .map(|part| (&*part.image, part.bytes.as_slice()))
+                .collect();
+            Table::of(&files)
+        })
+    }
+
+    fn knowledge(&self) -> &Knowledge {
+        self.knowledge.get_or_init(|| Knowledge::of(&self.parts))
     }
 }
 
-/// A session of lookups in one source, for one thread.
-#[derive(Debug)]
-pub struct Names<'a> {
-    source: &'a SymbolSource,
-}
+impl Knowledge {
+    fn of(parts: &[Part]) -> Knowledge {
+        let mut knowledge = Knowledge {
+            detail: Detail::Nothing,
+            remarks: Vec::new(),
+        };
+        for part in parts {
+            knowledge.add(part);
+        }
+        let are_unproven = parts.len() > 1 && parts.iter().any(|part| part.image.uuid.is_none());
+        if are_unproven {
+            knowledge.remarks.push(
+                "neither the binary nor the dSYM has a UUID: that they belong together is not proven"
+                    .to_owned(),
+            );
+        }
+        knowledge
+    }
 
-impl Names<'_> {
-    /// Names a linked address. `None` where the source knows nothing there.
-    ///
-    /// # Errors
-    ///
-    /// When the debug information at this address is damaged; other addresses may still be answered.
-    pub fn lookup(&mut self, at: VmAddr) -> Result<Option<Named>, SymbolError> {
-        let _ = (at, self.source);
-        Ok(None)
+    fn add(&mut self, part: &Part) {
+        let (image, path) = (&part.image, &part.path);
+        if image.is_cut {
+            self.remarks
+                .push(format!("{path}: damaged, its load commands end early"));
+        }
+        let knows = [
+            (image.has_function_starts(), Detail::FunctionStarts),
+            (image.has_exports(), Detail::Exports),
+            (image.has_symbols(), Detail::Symbols),
+        ];
+        for (knows, detail) in knows {
+            if knows {
+                self.detail = self.detail.max(detail);
+            }
+        }
+        let is_dsym = image.kind == FileKind::Dsym;
+        if !image.has_dwarf && !is_dsym {
+            return;
+        }
+        match Dwarf::has_functions(part.bytes.as_slice()) {
+            Ok(true) => self.detail = Detail::Lines,
+            Ok(false) if is_dsym => self.remarks.push(format!(
+                "{path}: an empty dSYM, it has the UUID of the build and no debug information"
+            )),
+            Ok(false) => {}
+            Err(why) => self.remarks.push(format!(
+                "{path}: its debug information cannot be read: {why}"
+            )),
+        }
     }
 }

@@ -1,4 +1,8 @@
-//! Test artefacts built from scratch, sharing no structs with the parsers.
+//! Test artefacts built from scratch.
+//!
+//! Nothing here knows how kstack reads a thing: the layouts are written down
+//! a second time, so that a mistake in one place shows as a failing test.
 
 pub mod legacy;
+pub mod macho;
 pub mod text;

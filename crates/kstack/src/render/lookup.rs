@@ -4,9 +4,9 @@ use std::io::{self, Write};
 
 use super::RenderOptions;
 use super::document::Document;
+use super::frame;
 use super::json::Writer;
 use super::stacks::{COLORS, PLAIN, write_line};
-use super::frame;
 use crate::resolve::{SpaceId, Trace};
 use kstack_model::Frame;
 

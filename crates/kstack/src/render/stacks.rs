@@ -163,7 +163,9 @@ fn write_frame(frame: &FrameLine<'_>, style: Palette, out: &mut dyn Write) -> io
                 Plus(*offset)
             )?;
         }
-        (_, Place::Offset(..) | Place::NotStated) => write!(out, " {aside}(address not stated){aside:#}")?,
+        (_, Place::Offset(..) | Place::NotStated) => {
+            write!(out, " {aside}(address not stated){aside:#}")?
+        }
     }
     write_source(frame.source.as_ref(), out)?;
     write_marks(&frame.marks, style, out)?;

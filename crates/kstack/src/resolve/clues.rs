@@ -60,12 +60,19 @@ impl Clues {
         matched_by: MatchedBy,
     ) -> Option<UsedSource> {
         let image_stated = image.map(|(_, image)| &image.image);
-        let (placed_by, slides) = place(source, stated, image_stated, self.basis, &self.slides)
-            .or_else(|| {
-                let (index, _) = image?;
-                let is_by_offset = self.by_offset.contains(&index);
-                is_by_offset.then(|| (PlacedBy::Offsets, SlideMap::default()))
-            })?;
+        let (placed_by, slides) = place(
+            source,
+            stated,
+            image_stated,
+            self.basis,
+            &self.slides,
+            self.options.as_linked,
+        )
+        .or_else(|| {
+            let (index, _) = image?;
+            let is_by_offset = self.by_offset.contains(&index);
+            is_by_offset.then(|| (PlacedBy::Offsets, SlideMap::default()))
+        })?;
         let identity = source.identity();
         Some(UsedSource {
             name: identity.name.clone(),

@@ -35,6 +35,9 @@ pub struct ResolveOptions {
     pub allow_mismatch: bool,
     /// The slice to use of fat files; else the report's architecture or the UUID decides.
     pub arch: Option<Arch>,
+    /// Take a file that nothing places to lie where it is linked, even at zero: the addresses are
+    /// those of the file.
+    pub as_linked: bool,
 }
 
 /// Names every frame of a report as far as the symbol files allow.

@@ -15,6 +15,7 @@ pub(super) fn place(
     image: Option<&LoadedImage>,
     basis: Basis,
     slides: &[(SlideOf, Slide)],
+    as_linked: bool,
 ) -> Option<(PlacedBy, SlideMap)> {
     if let Some(stated) = stated {
         let placement = match &stated.segment {
@@ -35,7 +36,7 @@ pub(super) fn place(
     }
     // A kext is linked at zero until `kextutil -s` links it where it was loaded; a kernel
     // is linked where it lies without a slide.
-    if linked_at(source) == VmAddr(0) {
+    if linked_at(source) == VmAddr(0) && !as_linked {
         return None;
     }
     match basis {

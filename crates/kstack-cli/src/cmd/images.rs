@@ -1,0 +1,76 @@
+//! `kstack images`: what was loaded where, and which given files match or why not.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use kstack::render::{self, RenderOptions, TraceIndex};
+
+use crate::args::{InputArgs, OutputArgs, SymbolArgs};
+use crate::exit::Exit;
+use crate::{input, output};
+
+/// Show what was loaded where, and which symbol files match or why not.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  kstack images kextstat.txt
+  kstack images stackshot.log --kextstat kextstat.txt --kext spl.kext --kext zfs.kext
+  kstack images stackshot.log --symbols ~/builds --format json")]
+pub(crate) struct Images {
+    /// Reports or listings; - for standard input
+    #[arg(value_name = "FILE", required = true)]
+    files: Vec<PathBuf>,
+
+    #[command(flatten)]
+    symbols: SymbolArgs,
+
+    #[command(flatten)]
+    input: InputArgs,
+
+    /// What to print
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    format: TextOrJson,
+
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+/// The formats of answers that are not a trace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TextOrJson {
+    /// For a person
+    Text,
+    /// For programs, described in docs/json.md
+    Json,
+}
+
+pub(crate) fn run(args: &Images) -> anyhow::Result<Exit> {
+    let symbols = input::symbols(&args.symbols);
+    let write = match args.format {
+        TextOrJson::Text => render::images::write_text,
+        TextOrJson::Json => render::images::write_json,
+    };
+    let mut exit = Exit::Done;
+    let mut out = output::open(&args.output)?;
+    for file in &args.files {
+        let reports = input::reports(file, &args.input)?;
+        let parts = reports.len();
+        for (index, report) in reports.into_iter().enumerate() {
+            let trace = kstack::resolve(report, &symbols, &args.symbols.options());
+            let options = RenderOptions {
+                color: output::color(&args.output),
+                trace_index: TraceIndex {
+                    index: index + 1,
+                    of: parts,
+                },
+                ..RenderOptions::default()
+            };
+            write(&trace, &options, &mut out)?;
+            exit = exit.max(Exit::of(&trace, false));
+        }
+    }
+    out.flush()?;
+    input::complain_about(&symbols);
+    Ok(exit)
+}

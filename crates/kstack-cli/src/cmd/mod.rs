@@ -1,0 +1,7 @@
+//! One file per command: what can be typed, and what it does.
+
+pub(crate) mod formats;
+pub(crate) mod images;
+pub(crate) mod lookup;
+pub(crate) mod show;
+pub(crate) mod symbolicate;

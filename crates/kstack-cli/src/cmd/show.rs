@@ -1,0 +1,60 @@
+//! `kstack show`: the report as read, no symbols.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use clap::Args;
+use kstack::render::{RenderOptions, Renderer, TraceIndex};
+use kstack::symbols::SymbolSet;
+
+use crate::args::{InputArgs, OutputArgs, SelectArgs};
+use crate::exit::Exit;
+use crate::{input, output};
+
+/// Show a report as read, without symbols.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  kstack show stackshot.log
+  kstack show stackshot.log --process zpool --format json")]
+pub(crate) struct Show {
+    /// The report; - for standard input
+    #[arg(value_name = "REPORT")]
+    report: PathBuf,
+
+    #[command(flatten)]
+    input: InputArgs,
+
+    #[command(flatten)]
+    select: SelectArgs,
+
+    /// What to print: text, markdown, json
+    #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = output::renderer)]
+    format: &'static Renderer,
+
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+pub(crate) fn run(args: &Show) -> anyhow::Result<Exit> {
+    let reports = input::reports(&args.report, &args.input)?;
+    let parts = reports.len();
+    let mut out = output::open(&args.output)?;
+    for (index, report) in reports.into_iter().enumerate() {
+        let trace = kstack::resolve(report, &SymbolSet::default(), &Default::default());
+        let options = RenderOptions {
+            color: output::color(&args.output),
+            command: Some(output::command_line()),
+            facts: true,
+            selection: args.select.selection(),
+            trace_index: TraceIndex {
+                index: index + 1,
+                of: parts,
+            },
+            ..RenderOptions::default()
+        };
+        (args.format.write)(&trace, &options, &mut out)?;
+    }
+    out.flush()?;
+    Ok(Exit::Done)
+}

@@ -1,0 +1,72 @@
+//! `kstack symbolicate`: report + symbol files → one annotated trace.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use clap::Args;
+use kstack::render::{RenderOptions, Renderer, TraceIndex};
+
+use crate::args::{InputArgs, OutputArgs, SelectArgs, SymbolArgs};
+use crate::exit::Exit;
+use crate::{input, output};
+
+/// Name every frame of a report.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  kstack symbolicate stackshot.log --kext spl.kext --kext zfs.kext --kextstat kextstat.txt
+  kstack symbolicate stackshot.log --kernel mach_kernel --kext zfs.kext@0xffffff7f80f00000
+  kstack symbolicate stackshot.log --symbols ~/builds --process zpool --format markdown -o report.md
+  pbpaste | kstack symbolicate - --kext zfs.kext --only-kexts")]
+pub(crate) struct Symbolicate {
+    /// The report; - for standard input
+    #[arg(value_name = "REPORT")]
+    report: PathBuf,
+
+    #[command(flatten)]
+    symbols: SymbolArgs,
+
+    #[command(flatten)]
+    input: InputArgs,
+
+    #[command(flatten)]
+    select: SelectArgs,
+
+    /// What to print: text, markdown, json
+    #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = output::renderer)]
+    format: &'static Renderer,
+
+    #[command(flatten)]
+    output: OutputArgs,
+
+    /// Fail with exit code 4 when a kernel frame stays without a name
+    #[arg(long)]
+    strict: bool,
+}
+
+pub(crate) fn run(args: &Symbolicate) -> anyhow::Result<Exit> {
+    let reports = input::reports(&args.report, &args.input)?;
+    let symbols = input::symbols(&args.symbols);
+    let parts = reports.len();
+    let mut exit = Exit::Done;
+    let mut out = output::open(&args.output)?;
+    for (index, report) in reports.into_iter().enumerate() {
+        let trace = kstack::resolve(report, &symbols, &args.symbols.options());
+        let options = RenderOptions {
+            color: output::color(&args.output),
+            command: Some(output::command_line()),
+            raw_names: args.output.raw_names,
+            selection: args.select.selection(),
+            trace_index: TraceIndex {
+                index: index + 1,
+                of: parts,
+            },
+            ..RenderOptions::default()
+        };
+        (args.format.write)(&trace, &options, &mut out)?;
+        exit = exit.max(Exit::of(&trace, args.strict));
+    }
+    out.flush()?;
+    input::complain_about(&symbols);
+    Ok(exit)
+}

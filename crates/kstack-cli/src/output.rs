@@ -1,0 +1,81 @@
+//! Where the answer goes, and whether in colour.
+
+use std::env;
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+
+use anyhow::Context;
+use kstack::render::{RENDERERS, Renderer};
+
+use crate::args::{OutputArgs, When};
+
+/// The writer that was asked for. It must be flushed.
+pub(crate) fn open(args: &OutputArgs) -> anyhow::Result<Box<dyn Write>> {
+    Ok(match &args.output {
+        Some(path) if path.as_os_str() != "-" => {
+            let file = File::create(path).with_context(|| format!("writing {}", path.display()))?;
+            Box::new(BufWriter::new(file))
+        }
+        _ => Box::new(BufWriter::with_capacity(1 << 16, io::stdout().lock())),
+    })
+}
+
+/// Whether to write colour: as asked, else on a terminal and without `NO_COLOR`.
+pub(crate) fn color(args: &OutputArgs) -> bool {
+    match args.color {
+        When::Always => true,
+        When::Never => false,
+        When::Auto => {
+            let choice = anstream::AutoStream::choice(&io::stdout());
+            args.output.is_none() && choice != anstream::ColorChoice::Never
+        }
+    }
+}
+
+/// The renderer of that name.
+pub(crate) fn renderer(name: &str) -> Result<&'static Renderer, String> {
+    RENDERERS
+        .iter()
+        .find(|renderer| renderer.name == name)
+        .ok_or_else(|| {
+            let names: Vec<&str> = RENDERERS.iter().map(|renderer| renderer.name).collect();
+            format!("it is one of {}", names.join(", "))
+        })
+}
+
+/// The command as typed, quoted so that a shell reads it back.
+pub(crate) fn command_line() -> String {
+    let mut line = "kstack".to_owned();
+    for argument in env::args_os().skip(1) {
+        line.push(' ');
+        line.push_str(&quoted(&argument.to_string_lossy()));
+    }
+    line
+}
+
+fn quoted(argument: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./=@:,+%".contains(c);
+    if !argument.is_empty() && argument.chars().all(is_plain) {
+        argument.to_owned()
+    } else {
+        format!("'{}'", argument.replace('\'', r"'\''"))
+    }
+}
+
+/// One line for the person at the terminal, apart from the answer.
+pub(crate) fn complain(what: &str) {
+    // Standard error may be closed; there is nobody left to tell then.
+    let _ = writeln!(io::stderr().lock(), "kstack: {what}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shell_reads_the_repeated_command_back() {
+        assert_eq!(quoted("samples/zfs.kext@0x10"), "samples/zfs.kext@0x10");
+        assert_eq!(quoted("it's here"), r"'it'\''s here'");
+        assert_eq!(quoted(""), "''");
+    }
+}

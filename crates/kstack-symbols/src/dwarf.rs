@@ -1,0 +1,155 @@
+//! Functions, inlined functions, files and lines from DWARF.
+
+use std::borrow::Cow;
+
+use addr2line::{Context, Frame, Location};
+use gimli::{EndianSlice, RunTimeEndian};
+use object::{Object, ObjectSection};
+
+use crate::SourceFrame;
+use crate::demangle::demangle;
+
+type Slice<'a> = EndianSlice<'a, RunTimeEndian>;
+
+/// The debug information of one slice, read unit by unit as it is asked for.
+pub(crate) struct Dwarf<'a> {
+    context: Context<Slice<'a>>,
+}
+
+/// What DWARF says about an address.
+#[derive(Debug, Default)]
+pub(crate) struct Answer {
+    /// The function that holds the address; `None` where there is only a line, as in assembly.
+    pub(crate) function: Option<Function>,
+    /// Innermost first. Without a function at most one, which has only a place.
+    pub(crate) frames: Vec<SourceFrame>,
+}
+
+/// A function that DWARF knows.
+#[derive(Debug)]
+pub(crate) struct Function {
+    /// Its linkage name, else its name.
+    pub(crate) raw: Option<String>,
+    entry: gimli::UnitOffset,
+}
+
+impl<'a> Dwarf<'a> {
+    /// Opens the debug information of a slice. The error is a fragment.
+    pub(crate) fn open(bytes: &'a [u8]) -> Result<Dwarf<'a>, String> {
+        let sections = sections(bytes)?;
+        let context = Context::from_dwarf(sections).map_err(|why| why.to_string())?;
+        Ok(Dwarf { context })
+    }
+
+    /// What is known about an address. The error is a fragment.
+    pub(crate) fn at(&self, address: u64) -> Result<Answer, String> {
+        // addr2line searches the range from an address to the next one.
+        if address == u64::MAX {
+            return Ok(Answer::default());
+        }
+        self.answer(address).map_err(|why| why.to_string())
+    }
+
+    fn answer(&self, address: u64) -> Result<Answer, gimli::Error> {
+        let mut answer = Answer::default();
+        let mut frames = self.context.find_frames(address).skip_all_loads()?;
+        while let Some(frame) = frames.next()? {
+            let raw = raw_name(&frame);
+            if let Some(entry) = frame.dw_die_offset {
+                // Each frame is called from the next: the last is the function itself.
+                answer.function = Some(Function {
+                    raw: raw.clone(),
+                    entry,
+                });
+            }
+            answer.frames.push(source_frame(raw, frame.location));
+        }
+        Ok(answer)
+    }
+
+    /// Where a function that holds `address` starts.
+    ///
+    /// Of a function in several parts that is its entry; for a part placed
+    /// before the entry it is the start of the part, so that no distance is negative.
+    pub(crate) fn start_of(&self, function: &Function, address: u64) -> Option<u64> {
+        let unit = self.context.find_dwarf_and_unit(address).skip_all_loads()?;
+        let entry = unit.entry(function.entry).ok()?;
+        let mut ranges = unit.die_ranges(&entry).ok()?;
+        let mut first = None;
+        while let Ok(Some(range)) = ranges.next() {
+            let entry = *first.get_or_insert(range.begin);
+            if (range.begin..range.end).contains(&address) {
+                return Some(if entry <= address { entry } else { range.begin });
+            }
+        }
+        None
+    }
+
+    /// Whether any function has an address. An empty dSYM has units and no code.
+    pub(crate) fn has_functions(bytes: &'a [u8]) -> Result<bool, String> {
+        let dwarf = sections(bytes)?;
+        let has_functions = has_functions(&dwarf);
+        has_functions.map_err(|why| why.to_string())
+    }
+}
+
+fn has_functions(dwarf: &gimli::Dwarf<Slice<'_>>) -> Result<bool, gimli::Error> {
+    let mut headers = dwarf.units();
+    while let Some(header) = headers.next()? {
+        let unit = dwarf.unit(header)?;
+        let mut entries = unit.entries_raw(None)?;
+        while !entries.is_empty() {
+            let Some(abbreviation) = entries.read_abbreviation()? else {
+                continue;
+            };
+            let has_address = abbreviation.attributes().iter().any(|attribute| {
+                matches!(attribute.name(), gimli::DW_AT_low_pc | gimli::DW_AT_ranges)
+            });
+            if abbreviation.tag() == gimli::DW_TAG_subprogram && has_address {
+                return Ok(true);
+            }
+            entries.skip_attributes(abbreviation.attributes())?;
+        }
+    }
+    Ok(false)
+}
+
+fn raw_name(frame: &Frame<'_, Slice<'_>>) -> Option<String> {
+    let name = frame.function.as_ref()?;
+    let name = name.raw_name().unwrap_or(Cow::Borrowed(""));
+    // Compilers mark names that are not to get an underscore with the byte 1.
+    let name = name.strip_prefix('\u{1}').unwrap_or(&name);
+    (!name.is_empty()).then(|| name.to_owned())
+}
+
+fn source_frame(raw: Option<String>, location: Option<Location<'_>>) -> SourceFrame {
+    let function = raw.as_deref().map(demangle);
+    let location = location.as_ref();
+    SourceFrame {
+        raw: raw.filter(|raw| function.as_ref() != Some(raw)),
+        function,
+        file: location
+            .and_then(|location| location.file)
+            .map(str::to_owned),
+        line: location.and_then(|location| location.line),
+        // Column 0 stands for the left edge, which is no column to show.
+        column: location
+            .and_then(|location| location.column)
+            .filter(|&column| column != 0),
+    }
+}
+
+/// Hands the debug sections of a slice to gimli.
+fn sections(bytes: &[u8]) -> Result<gimli::Dwarf<Slice<'_>>, String> {
+    let file = object::File::parse(bytes).map_err(|why| why.to_string())?;
+    let endian = match file.is_little_endian() {
+        true => RunTimeEndian::Little,
+        false => RunTimeEndian::Big,
+    };
+    gimli::Dwarf::load(|id| {
+        let section = file.section_by_name(id.name());
+        // A section that reaches past the end of a cut file is as good as absent.
+        let data = section.and_then(|section| section.data().ok());
+        Ok(EndianSlice::new(data.unwrap_or_default(), endian))
+    })
+}

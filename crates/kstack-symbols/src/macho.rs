@@ -1,0 +1,323 @@
+//! One Mach-O slice: who it is, where its parts are linked, where its tables lie.
+
+use std::ops::Range;
+
+use goblin::container::{Container, Ctx};
+use goblin::mach::header::{self, Header};
+use goblin::mach::load_command as lc;
+use goblin::mach::segment::Section as RawSection;
+use goblin::mach::symbols::Nlist;
+use goblin::mach::{constants, parse_magic_and_ctx};
+use kstack_model::{Arch, Uuid, VmAddr};
+use scroll::Pread;
+use scroll::ctx::SizeWith;
+
+use crate::{FileKind, Section, Segment, SymbolErrorKind};
+
+/// What the header and the load commands of a slice say.
+#[derive(Debug)]
+pub(crate) struct Image {
+    pub(crate) arch: Arch,
+    pub(crate) kind: FileKind,
+    pub(crate) uuid: Option<Uuid>,
+    /// In file order; `__DWARF` is left out.
+    pub(crate) segments: Vec<Segment>,
+    /// Every section in file order, as symbols count them.
+    sections: Vec<Numbered>,
+    /// Whether it has debug information.
+    pub(crate) has_dwarf: bool,
+    /// Whether it reserves page zero, as programs for users do and kernels do not.
+    pub(crate) has_page_zero: bool,
+    /// Whether its load commands end early.
+    pub(crate) is_cut: bool,
+    symtab: Option<lc::SymtabCommand>,
+    function_starts: Option<Range<usize>>,
+    exports: Option<Range<usize>>,
+    ctx: Ctx,
+    linked_at: u64,
+}
+
+/// A section as symbols see it.
+#[derive(Debug)]
+struct Numbered {
+    range: Range<u64>,
+    is_code: bool,
+}
+
+/// A name for code from the symbol table.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RawSymbol {
+    pub(crate) address: u64,
+    /// Offset of its name in the slice.
+    pub(crate) name: usize,
+    pub(crate) is_external: bool,
+}
+
+impl Image {
+    pub(crate) fn parse(bytes: &[u8]) -> Result<Image, SymbolErrorKind> {
+        let damaged = |what: &str| SymbolErrorKind::Damaged(what.to_owned());
+        let (_, ctx) =
+            parse_magic_and_ctx(bytes, 0).map_err(|_| damaged("the header ends early"))?;
+        let ctx = ctx.ok_or_else(|| damaged("a slice that is not a Mach-O file"))?;
+        let header: Header = bytes
+            .pread_with(0, ctx)
+            .map_err(|_| damaged("the header ends early"))?;
+        let kind = match header.filetype {
+            header::MH_EXECUTE => FileKind::Kernel,
+            header::MH_KEXT_BUNDLE | header::MH_OBJECT => FileKind::Kext,
+            header::MH_DSYM => FileKind::Dsym,
+            header::MH_FILESET => return Err(SymbolErrorKind::KernelCollection),
+            _ => FileKind::Other,
+        };
+        let mut image = Image {
+            arch: Arch::from_macho(header.cputype, header.cpusubtype),
+            kind,
+            uuid: None,
+            segments: Vec::new(),
+            sections: Vec::new(),
+            has_dwarf: false,
+            has_page_zero: false,
+            is_cut: false,
+            symtab: None,
+            function_starts: None,
+            exports: None,
+            ctx,
+            linked_at: 0,
+        };
+        image.is_cut = !image.read_commands(bytes, header.ncmds);
+        if image.sections.is_empty() && image.segments.is_empty() {
+            return Err(damaged("no segments"));
+        }
+        image.linked_at = image.header_address();
+        Ok(image)
+    }
+
+    /// Reads the load commands one by one. A damaged one costs those behind
+    /// it, because they cannot be found; then the answer is `false`.
+    fn read_commands(&mut self, bytes: &[u8], count: usize) -> bool {
+        let mut at = Header::size_with(&self.ctx.container);
+        for _ in 0..count {
+            let Ok(command) = bytes.pread_with::<lc::LoadCommandHeader>(at, self.ctx.le) else {
+                return false;
+            };
+            let size = to_usize(command.cmdsize);
+            let Some(body) = bytes.get(at..).and_then(|rest| rest.get(..size)) else {
+                return false;
+            };
+            if size < lc::SIZEOF_LOAD_COMMAND {
+                return false;
+            }
+            self.read_command(command.cmd, body);
+            at += size;
+        }
+        true
+    }
+
+    fn read_command(&mut self, command: u32, body: &[u8]) {
+        let le = self.ctx.le;
+        match command {
+            lc::LC_UUID => {
+                let uuid = body.pread_with::<lc::UuidCommand>(0, le).ok();
+                // A linker told to write no UUID can leave zeros.
+                self.uuid = uuid
+                    .map(|command| Uuid::from_bytes(command.uuid))
+                    .filter(|uuid| !uuid.is_nil());
+            }
+            lc::LC_SEGMENT | lc::LC_SEGMENT_64 => self.read_segment(command, body),
+            lc::LC_SYMTAB => self.symtab = body.pread_with(0, le).ok(),
+            lc::LC_FUNCTION_STARTS => self.function_starts = blob(body, le),
+            lc::LC_DYLD_EXPORTS_TRIE => self.exports = blob(body, le),
+            lc::LC_DYLD_INFO | lc::LC_DYLD_INFO_ONLY => {
+                if let Ok(info) = body.pread_with::<lc::DyldInfoCommand>(0, le) {
+                    self.exports = self
+                        .exports
+                        .take()
+                        .or(span(info.export_off, info.export_size));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn read_segment(&mut self, command: u32, body: &[u8]) {
+        let le = self.ctx.le;
+        // The word size of the command, not of the header, is what its sections have.
+        let (name, start, size, count, container, first) = if command == lc::LC_SEGMENT_64 {
+            let Ok(segment) = body.pread_with::<lc::SegmentCommand64>(0, le) else {
+                return;
+            };
+            let (start, size) = (segment.vmaddr, segment.vmsize);
+            let container = Container::Big;
+            (
+                segment.segname,
+                start,
+                size,
+                segment.nsects,
+                container,
+                lc::SIZEOF_SEGMENT_COMMAND_64,
+            )
+        } else {
+            let Ok(segment) = body.pread_with::<lc::SegmentCommand32>(0, le) else {
+                return;
+            };
+            let (start, size) = (u64::from(segment.vmaddr), u64::from(segment.vmsize));
+            let container = Container::Little;
+            (
+                segment.segname,
+                start,
+                size,
+                segment.nsects,
+                container,
+                lc::SIZEOF_SEGMENT_COMMAND_32,
+            )
+        };
+        let name = field_text(&name);
+        let mut sections = Vec::new();
+        let mut at = first;
+        for _ in 0..count {
+            let ctx = Ctx::new(container, le);
+            let Ok(raw) = body.pread_with::<RawSection>(at, ctx) else {
+                break;
+            };
+            at += RawSection::size_with(&ctx);
+            let section = section(&raw);
+            let segment = field_text(&raw.segname);
+            self.has_dwarf |= section.name == "__debug_info" && raw.size > 0;
+            self.sections.push(Numbered {
+                range: section.range.start.0..section.range.end.0,
+                is_code: section.is_code,
+            });
+            // Object files list all sections in one segment, the debug information too.
+            if segment != "__DWARF" {
+                sections.push(section);
+            }
+        }
+        self.has_page_zero |= name == "__PAGEZERO";
+        if name != "__DWARF" && name != "__PAGEZERO" {
+            self.segments.push(Segment {
+                name,
+                range: VmAddr(start)..VmAddr(start.saturating_add(size)),
+                sections,
+            });
+        }
+    }
+
+    fn header_address(&self) -> u64 {
+        let text = self
+            .segments
+            .iter()
+            .find(|segment| segment.name == "__TEXT");
+        let holder = text.or(self.segments.first());
+        holder.map_or(0, |segment| segment.range.start.0)
+    }
+
+    /// Where the Mach-O header is linked.
+    pub(crate) fn linked_at(&self) -> VmAddr {
+        VmAddr(self.linked_at)
+    }
+
+    /// Sections of instructions.
+    pub(crate) fn code(&self) -> impl Iterator<Item = &Range<u64>> {
+        let code = self.sections.iter().filter(|section| section.is_code);
+        code.map(|section| &section.range)
+    }
+
+    pub(crate) fn has_symbols(&self) -> bool {
+        self.symtab.is_some_and(|table| table.nsyms > 0)
+    }
+
+    pub(crate) fn has_exports(&self) -> bool {
+        self.exports.as_ref().is_some_and(|trie| !trie.is_empty())
+    }
+
+    pub(crate) fn has_function_starts(&self) -> bool {
+        let starts = self.function_starts.as_ref();
+        starts.is_some_and(|starts| !starts.is_empty())
+    }
+
+    /// Symbols that name code: defined in a section of instructions, within it, no debugging entries.
+    pub(crate) fn symbols(&self, bytes: &[u8]) -> impl Iterator<Item = RawSymbol> {
+        let table = self.symtab.unwrap_or_default();
+        let size = Nlist::size_with(&self.ctx);
+        let start = to_usize(table.symoff);
+        let entries = bytes.get(start..).unwrap_or_default().chunks_exact(size);
+        let names = to_usize(table.stroff);
+        entries
+            .take(to_usize(table.nsyms))
+            .filter_map(move |entry| {
+                let symbol: Nlist = entry.pread_with(0, self.ctx).ok()?;
+                if symbol.is_stab() || symbol.get_type() != goblin::mach::symbols::N_SECT {
+                    return None;
+                }
+                let section = self.sections.get(symbol.n_sect.checked_sub(1)?)?;
+                let names_code = section.is_code && section.range.contains(&symbol.n_value);
+                names_code.then_some(RawSymbol {
+                    address: symbol.n_value,
+                    name: names.checked_add(symbol.n_strx)?,
+                    is_external: symbol.is_global(),
+                })
+            })
+    }
+
+    /// Where functions start, in ascending order.
+    pub(crate) fn function_starts(&self, bytes: &[u8]) -> Vec<u64> {
+        let list = self.function_starts.clone();
+        let list = list.and_then(|range| bytes.get(range)).unwrap_or_default();
+        let mut starts = Vec::new();
+        let mut reader = crate::leb128::Reader::new(list);
+        let mut address = self.linked_at;
+        while let Some(step) = reader.unsigned() {
+            if step == 0 {
+                break;
+            }
+            address = address.wrapping_add(step);
+            // On 32-bit ARM bit 0 says that the function is Thumb code.
+            let start = match self.arch {
+                Arch::Arm => address & !1,
+                _ => address,
+            };
+            starts.push(start);
+        }
+        starts.retain(|start| self.code().any(|range| range.contains(start)));
+        starts.sort_unstable();
+        starts.dedup();
+        starts
+    }
+
+    /// The export trie's bytes.
+    pub(crate) fn export_trie<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
+        let trie = self.exports.clone();
+        trie.and_then(|range| bytes.get(range)).unwrap_or_default()
+    }
+}
+
+fn section(raw: &RawSection) -> Section {
+    let name = field_text(&raw.sectname);
+    let instructions = constants::S_ATTR_PURE_INSTRUCTIONS | constants::S_ATTR_SOME_INSTRUCTIONS;
+    let is_code = raw.flags & instructions != 0 || name == "__text";
+    Section {
+        range: VmAddr(raw.addr)..VmAddr(raw.addr.saturating_add(raw.size)),
+        is_code,
+        name,
+    }
+}
+
+fn blob(body: &[u8], le: scroll::Endian) -> Option<Range<usize>> {
+    let command: lc::LinkeditDataCommand = body.pread_with(0, le).ok()?;
+    span(command.dataoff, command.datasize)
+}
+
+fn span(offset: u32, size: u32) -> Option<Range<usize>> {
+    let start = to_usize(offset);
+    Some(start..start.checked_add(to_usize(size))?)
+}
+
+fn to_usize(value: u32) -> usize {
+    usize::try_from(value).unwrap_or(usize::MAX)
+}
+
+/// The text of a 16-byte field, which need not end with a NUL.
+fn field_text(field: &[u8; 16]) -> String {
+    let text = field.split(|&byte| byte == 0).next().unwrap_or_default();
+    String::from_utf8_lossy(text).into_owned()
+}

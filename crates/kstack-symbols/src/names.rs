@@ -1,0 +1,217 @@
+//! Lookups: what all files of one build together say about an address.
+
+use std::fmt;
+
+use kstack_model::VmAddr;
+
+use crate::demangle::demangle;
+use crate::dwarf::{Answer, Dwarf, Function};
+use crate::table::Found;
+use crate::{Certainty, Named, SourceFrame, SymbolError, SymbolErrorKind, SymbolSource};
+
+/// A session of lookups in one source, for one thread.
+pub struct Names<'a> {
+    source: &'a SymbolSource,
+    files: Vec<&'a [u8]>,
+    debug: Debug<'a>,
+    damage: Option<String>,
+}
+
+/// The debug information of a source, opened by the first lookup.
+enum Debug<'a> {
+    Unopened,
+    Open(Box<Dwarf<'a>>),
+    None,
+}
+
+impl<'a> Names<'a> {
+    pub(crate) fn new(source: &'a SymbolSource) -> Names<'a> {
+        Names {
+            source,
+            files: source.files(),
+            debug: Debug::Unopened,
+            damage: None,
+        }
+    }
+
+    /// Names a linked address. `None` where the source knows nothing there.
+    ///
+    /// # Errors
+    ///
+    /// When the debug information at this address is damaged and no symbol
+    /// names it either; other addresses may still be answered.
+    pub fn lookup(&mut self, at: VmAddr) -> Result<Option<Named>, SymbolError> {
+        if !self.is_code(at) {
+            return Ok(None);
+        }
+        let answer = match self.ask_dwarf(at.0) {
+            Ok(answer) => answer,
+            Err(why) => {
+                let found = self.ask_table(at.0, &Answer::default());
+                self.damage.get_or_insert_with(|| why.clone());
+                return match found {
+                    Some(named) => Ok(Some(named)),
+                    None => Err(self.error(why)),
+                };
+            }
+        };
+        if let Some(function) = &answer.function {
+            return Ok(Some(self.by_dwarf(at.0, function, answer.frames.clone())));
+        }
+        Ok(self.ask_table(at.0, &answer))
+    }
+
+    /// The first damage this session met in the debug information, as a fragment.
+    ///
+    /// Addresses there were answered by symbols alone, without lines.
+    #[must_use]
+    pub fn damage(&self) -> Option<&str> {
+        self.damage.as_deref()
+    }
+
+    fn is_code(&self, at: VmAddr) -> bool {
+        let mut code = self
+            .source
+            .parts()
+            .iter()
+            .flat_map(|part| part.image.code());
+        code.any(|range| range.contains(&at.0))
+    }
+
+    fn ask_dwarf(&mut self, at: u64) -> Result<Answer, String> {
+        if matches!(self.debug, Debug::Unopened) {
+            self.debug = self.open();
+        }
+        match &self.debug {
+            Debug::Open(dwarf) => dwarf.at(at),
+            Debug::Unopened | Debug::None => Ok(Answer::default()),
+        }
+    }
+
+    /// Opens the debug information of the first part that has any, the dSYM before the binary.
+    fn open(&mut self) -> Debug<'a> {
+        for (part, bytes) in self.source.parts().iter().zip(&self.files).rev() {
+            if !part.image.has_dwarf {
+                continue;
+            }
+            match Dwarf::open(bytes) {
+                Ok(dwarf) => return Debug::Open(Box::new(dwarf)),
+                Err(why) => self.damage = Some(why),
+            }
+        }
+        Debug::None
+    }
+
+    fn by_dwarf(&self, at: u64, function: &Function, mut frames: Vec<SourceFrame>) -> Named {
+        let start = match &self.debug {
+            Debug::Open(dwarf) => dwarf.start_of(function, at),
+            Debug::Unopened | Debug::None => None,
+        };
+        let start = start.unwrap_or(at);
+        let raw = match &function.raw {
+            Some(raw) => self.without_label_underscore(raw, start),
+            None => self.name_of_start(start),
+        };
+        let name = demangle(&raw);
+        if let Some(outermost) = frames.last_mut() {
+            name_frame(outermost, &raw, &name);
+        }
+        Named {
+            raw,
+            name,
+            start: VmAddr(start),
+            certainty: Certainty::Inside,
+            frames,
+        }
+    }
+
+    /// Cuts the underscore of a name that was given with an assembler label.
+    ///
+    /// DWARF then repeats the symbol table's spelling, where the underscore is
+    /// Mach-O's; only an equal symbol at the same address proves it.
+    fn without_label_underscore(&self, raw: &str, start: u64) -> String {
+        let Some(cut) = raw.strip_prefix('_') else {
+            return raw.to_owned();
+        };
+        // C++ and Rust names start so by themselves.
+        if raw.starts_with("_Z") || raw.starts_with("_R") {
+            return raw.to_owned();
+        }
+        let symbol = self.source.table().exactly_at(start);
+        let is_label = symbol.is_some_and(|name| name.bytes(&self.files) == raw.as_bytes());
+        if is_label {
+            cut.to_owned()
+        } else {
+            raw.to_owned()
+        }
+    }
+
+    fn name_of_start(&self, start: u64) -> String {
+        let symbol = self.source.table().exactly_at(start);
+        symbol.map_or_else(|| made_up(start), |name| name.text(&self.files))
+    }
+
+    /// Asks symbol tables, exports and function starts. `answer` is what DWARF
+    /// says here: nothing, or a line without a function.
+    fn ask_table(&self, at: u64, answer: &Answer) -> Option<Named> {
+        let found = self.source.table().at(at)?;
+        if self.ends_before(&found, at) {
+            return None;
+        }
+        let raw = match found.name {
+            Some(name) => name.text(&self.files),
+            None => made_up(found.start.0),
+        };
+        let name = demangle(&raw);
+        let mut frames = answer.frames.clone();
+        for frame in &mut frames {
+            name_frame(frame, &raw, &name);
+        }
+        Some(Named {
+            raw,
+            name,
+            start: found.start,
+            certainty: found.certainty,
+            frames,
+        })
+    }
+
+    /// Whether DWARF knows the function at the symbol, and so that it ends before the address.
+    fn ends_before(&self, found: &Found<'_>, at: u64) -> bool {
+        let Debug::Open(dwarf) = &self.debug else {
+            return false;
+        };
+        if found.start.0 == at {
+            return false;
+        }
+        let there = dwarf.at(found.start.0);
+        there.is_ok_and(|answer| answer.function.is_some())
+    }
+
+    fn error(&self, why: String) -> SymbolError {
+        let part = self.source.parts().last();
+        SymbolError {
+            path: part.map_or(String::new(), |part| part.path.clone()),
+            kind: SymbolErrorKind::Damaged(why),
+        }
+    }
+}
+
+impl fmt::Debug for Names<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Names")
+            .field("identity", self.source.identity())
+            .field("damage", &self.damage)
+            .finish_non_exhaustive()
+    }
+}
+
+fn name_frame(frame: &mut SourceFrame, raw: &str, name: &str) {
+    frame.function = Some(name.to_owned());
+    frame.raw = (raw != name).then(|| raw.to_owned());
+}
+
+/// A name for a function that has none, made from its linked address.
+fn made_up(start: u64) -> String {
+    format!("sub_{start:x}")
+}

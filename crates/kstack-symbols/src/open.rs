@@ -1,0 +1,156 @@
+//! The file system: the only file here that touches it.
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use memmap2::Mmap;
+use walkdir::WalkDir;
+
+use crate::bytes::Bytes;
+use crate::slices::is_mach_o;
+use crate::{SymbolError, SymbolErrorKind};
+
+/// Entries of one folder that are looked at.
+const MOST_ENTRIES: usize = 4096;
+/// Entries of a whole tree that are looked at.
+const MOST_IN_TREE: usize = 1_000_000;
+/// Folders within folders that are looked at.
+const DEEPEST: usize = 24;
+/// An `Info.plist` has a few kilobytes.
+const LARGEST_PLIST: u64 = 1 << 20;
+
+/// Maps a file into memory: only the pages that are looked at are read.
+pub(crate) fn map(path: &Path) -> Result<Bytes, SymbolErrorKind> {
+    let file = File::open(path).map_err(unreadable)?;
+    let metadata = file.metadata().map_err(unreadable)?;
+    if metadata.is_dir() {
+        return Err(SymbolErrorKind::FolderWithoutSymbols);
+    }
+    if !metadata.is_file() {
+        return Err(SymbolErrorKind::Unreadable("not a regular file".to_owned()));
+    }
+    if metadata.len() == 0 {
+        return Err(SymbolErrorKind::Empty);
+    }
+    #[expect(
+        unsafe_code,
+        reason = "a file mapped read-only can be changed by others while it is read; \
+                  symbol files are hundreds of megabytes, of which few pages are needed, \
+                  and every reader of them checks what it reads"
+    )]
+    let map = unsafe { Mmap::map(&file) };
+    map.map(Bytes::mapped).map_err(unreadable)
+}
+
+/// Reads an `Info.plist`; `None` where there is none.
+pub(crate) fn plist(path: &Path) -> Result<Option<Vec<u8>>, SymbolErrorKind> {
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(why) if why.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(why) => return Err(unreadable(why)),
+    };
+    let mut bytes = Vec::new();
+    let mut start = file.take(LARGEST_PLIST);
+    start.read_to_end(&mut bytes).map_err(unreadable)?;
+    Ok(Some(bytes))
+}
+
+pub(crate) fn is_folder(path: &Path) -> bool {
+    path.is_dir()
+}
+
+/// Fails as opening would: when there is nothing, or when it may not be looked at.
+pub(crate) fn check_exists(path: &Path) -> Result<(), SymbolErrorKind> {
+    fs::metadata(path).map(drop).map_err(unreadable)
+}
+
+/// What a folder holds, sorted; empty where it cannot be read.
+pub(crate) fn entries(folder: &Path) -> Vec<PathBuf> {
+    // The folder of a bare name.
+    let folder = match folder.as_os_str().is_empty() {
+        true => Path::new("."),
+        false => folder,
+    };
+    let Ok(entries) = fs::read_dir(folder) else {
+        return Vec::new();
+    };
+    let entries = entries.take(MOST_ENTRIES).filter_map(Result::ok);
+    let mut paths: Vec<PathBuf> = entries
+        .map(|entry| folder.join(entry.file_name()))
+        .collect();
+    paths.sort();
+    paths
+}
+
+/// What a search found.
+#[derive(Debug, Default)]
+pub(crate) struct Searched {
+    /// Kext bundles, dSYM bundles and bare Mach-O files, sorted.
+    pub(crate) paths: Vec<PathBuf>,
+    /// How many entries could not be read.
+    pub(crate) unreadable: usize,
+    /// Whether there was more than a search looks at.
+    pub(crate) is_cut: bool,
+}
+
+/// Searches a folder and those in it, without following links.
+pub(crate) fn search(folder: &Path) -> Result<Searched, SymbolError> {
+    check_exists(folder).map_err(|kind| SymbolError {
+        path: folder.display().to_string(),
+        kind,
+    })?;
+    let mut found = Searched::default();
+    let mut walk = WalkDir::new(folder).max_depth(DEEPEST).into_iter();
+    let mut count = 0_usize;
+    while let Some(entry) = walk.next() {
+        count += 1;
+        if count > MOST_IN_TREE {
+            found.is_cut = true;
+            break;
+        }
+        let Ok(entry) = entry else {
+            found.unreadable += 1;
+            continue;
+        };
+        let path = entry.path();
+        if entry.file_type().is_dir() {
+            if has_extension(path, "kext") {
+                // Kexts can hold further kexts, in Contents/PlugIns.
+                found.paths.push(path.to_owned());
+            } else if has_extension(path, "dSYM") {
+                found.paths.push(path.to_owned());
+                walk.skip_current_dir();
+            }
+        } else if entry.file_type().is_file() && !is_in_kext(path) {
+            match starts_as_mach_o(path) {
+                Ok(true) => found.paths.push(path.to_owned()),
+                Ok(false) => {}
+                Err(_) => found.unreadable += 1,
+            }
+        }
+    }
+    found.paths.sort();
+    Ok(found)
+}
+
+pub(crate) fn has_extension(path: &Path, extension: &str) -> bool {
+    let found = path.extension();
+    found.is_some_and(|found| found.eq_ignore_ascii_case(extension))
+}
+
+fn is_in_kext(path: &Path) -> bool {
+    path.ancestors()
+        .skip(1)
+        .any(|folder| has_extension(folder, "kext"))
+}
+
+fn starts_as_mach_o(path: &Path) -> io::Result<bool> {
+    let mut start = Vec::new();
+    File::open(path)?.take(4).read_to_end(&mut start)?;
+    Ok(is_mach_o(&start))
+}
+
+fn unreadable(why: io::Error) -> SymbolErrorKind {
+    SymbolErrorKind::Unreadable(why.to_string())
+}

@@ -1,0 +1,15 @@
+//! One slice of one file.
+
+use std::sync::Arc;
+
+use crate::bytes::Bytes;
+use crate::macho::Image;
+
+/// One slice of one file; clones share its bytes.
+#[derive(Clone, Debug)]
+pub(crate) struct Part {
+    pub(crate) image: Arc<Image>,
+    pub(crate) bytes: Bytes,
+    /// The file it is from.
+    pub(crate) path: String,
+}

@@ -1,0 +1,241 @@
+//! Names of code by address, from symbol tables, exports and function starts.
+
+use kstack_model::VmAddr;
+
+use crate::Certainty;
+use crate::exports::exports;
+use crate::macho::Image;
+
+/// Names of code, sorted by address.
+#[derive(Debug, Default)]
+pub(crate) struct Table {
+    symbols: Vec<Symbol>,
+    /// Starts of functions in ascending order; empty where no file lists them.
+    starts: Vec<u64>,
+    /// Sections of instructions in ascending order.
+    code: Vec<(u64, u64)>,
+}
+
+/// The best name at an address.
+#[derive(Debug)]
+struct Symbol {
+    address: u64,
+    name: Name,
+}
+
+/// Where a name is. Most are never asked for, so they stay in their files.
+#[derive(Debug)]
+pub(crate) enum Name {
+    /// At an offset of one of the files that the table was made of.
+    In { file: usize, offset: usize },
+    /// Put together from an export trie.
+    Own(Vec<u8>),
+}
+
+/// What the table says about an address.
+#[derive(Debug)]
+pub(crate) struct Found<'a> {
+    /// `None` for a function known only by its start.
+    pub(crate) name: Option<&'a Name>,
+    pub(crate) start: VmAddr,
+    pub(crate) certainty: Certainty,
+}
+
+impl Table {
+    /// The names of all files of one build together: a dSYM's table is richer than a shipped kext's.
+    pub(crate) fn of(files: &[(&Image, &[u8])]) -> Table {
+        let mut candidates = Vec::new();
+        let mut starts = Vec::new();
+        let mut code = Vec::new();
+        for (file, (image, bytes)) in files.iter().enumerate() {
+            for symbol in image.symbols(bytes) {
+                let name = text_at(bytes, symbol.name, RANKED);
+                candidates.push(Candidate {
+                    address: symbol.address,
+                    rank: Rank::of(name, symbol.is_external),
+                    file,
+                    offset: symbol.name,
+                });
+            }
+            starts.extend(image.function_starts(bytes));
+            code.extend(image.code().map(|range| (range.start, range.end)));
+        }
+        sort(&mut starts);
+        sort(&mut code);
+        let exported = exported(files, &code);
+        let mut table = Table {
+            symbols: best(candidates),
+            starts,
+            code,
+        };
+        table.add_exports(exported);
+        table
+    }
+
+    /// What names the address.
+    ///
+    /// A name never reaches past the section it lies in, nor into the next
+    /// function where the starts of functions are known.
+    pub(crate) fn at(&self, address: u64) -> Option<Found<'_>> {
+        let section = last_at_or_below(&self.code, address, |section| section.0)?;
+        if address >= section.1 {
+            return None;
+        }
+        let symbol = last_at_or_below(&self.symbols, address, |symbol| symbol.address)
+            .filter(|symbol| symbol.address >= section.0);
+        let start = last_at_or_below(&self.starts, address, |&start| start)
+            .copied()
+            .filter(|&start| start >= section.0);
+        match (symbol, start) {
+            (Some(symbol), Some(start)) if symbol.address >= start => {
+                Some(symbol.found(Certainty::Inside))
+            }
+            (_, Some(start)) => Some(Found {
+                name: None,
+                start: VmAddr(start),
+                certainty: Certainty::Unnamed,
+            }),
+            (Some(symbol), None) if symbol.address == address => {
+                Some(symbol.found(Certainty::Inside))
+            }
+            (Some(symbol), None) => Some(symbol.found(Certainty::Nearest)),
+            (None, None) => None,
+        }
+    }
+
+    /// The name at exactly this address.
+    pub(crate) fn exactly_at(&self, address: u64) -> Option<&Name> {
+        let index = self
+            .symbols
+            .binary_search_by_key(&address, |symbol| symbol.address)
+            .ok()?;
+        self.symbols.get(index).map(|symbol| &symbol.name)
+    }
+
+    /// Exports stand in where the symbol tables have nothing.
+    fn add_exports(&mut self, exported: Vec<Symbol>) {
+        let known: Vec<Symbol> = exported
+            .into_iter()
+            .filter(|export| self.exactly_at(export.address).is_none())
+            .collect();
+        self.symbols.extend(known);
+        self.symbols.sort_by_key(|symbol| symbol.address);
+        self.symbols.dedup_by_key(|symbol| symbol.address);
+    }
+}
+
+impl Symbol {
+    fn found(&self, certainty: Certainty) -> Found<'_> {
+        Found {
+            name: Some(&self.name),
+            start: VmAddr(self.address),
+            certainty,
+        }
+    }
+}
+
+impl Name {
+    /// The name as its file has it, underscore included.
+    pub(crate) fn bytes<'a>(&'a self, files: &[&'a [u8]]) -> &'a [u8] {
+        match self {
+            Name::In { file, offset } => {
+                let bytes = files.get(*file).copied().unwrap_or_default();
+                text_at(bytes, *offset, LONGEST)
+            }
+            Name::Own(name) => name,
+        }
+    }
+
+    /// The name without the one underscore that Mach-O puts before C names.
+    pub(crate) fn text(&self, files: &[&[u8]]) -> String {
+        let name = self.bytes(files);
+        let name = name.strip_prefix(b"_").unwrap_or(name);
+        String::from_utf8_lossy(name).into_owned()
+    }
+}
+
+/// A symbol that may name its address.
+struct Candidate<'a> {
+    address: u64,
+    rank: Rank<'a>,
+    file: usize,
+    offset: usize,
+}
+
+/// Which of several names of one address is shown: the least.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Rank<'a> {
+    /// Labels that assemblers and compilers make: `ltmp0`, `l_.str`, `L12`.
+    is_label: bool,
+    is_local: bool,
+    /// Names with more leading underscores are aliases for the system's use.
+    underscores: usize,
+    length: usize,
+    name: &'a [u8],
+}
+
+/// Bytes of a name that take part in the choice. A damaged string table can be
+/// one name without an end, and every symbol can point into it.
+const RANKED: usize = 512;
+
+/// Bytes of a name that are shown, for the same reason.
+const LONGEST: usize = 0x1_0000;
+
+impl Rank<'_> {
+    fn of(name: &[u8], is_external: bool) -> Rank<'_> {
+        Rank {
+            is_label: matches!(name.first(), None | Some(b'l' | b'L')),
+            is_local: !is_external,
+            underscores: name.iter().take_while(|&&byte| byte == b'_').count(),
+            length: name.len(),
+            name,
+        }
+    }
+}
+
+fn best(mut candidates: Vec<Candidate<'_>>) -> Vec<Symbol> {
+    candidates.retain(|candidate| !candidate.rank.name.is_empty());
+    // The sort is stable, so of equal names that of the binary is taken.
+    candidates.sort_by_key(|candidate| (candidate.address, candidate.rank));
+    candidates.dedup_by_key(|candidate| candidate.address);
+    let best = candidates.into_iter().map(|candidate| Symbol {
+        address: candidate.address,
+        name: Name::In {
+            file: candidate.file,
+            offset: candidate.offset,
+        },
+    });
+    best.collect()
+}
+
+fn exported(files: &[(&Image, &[u8])], code: &[(u64, u64)]) -> Vec<Symbol> {
+    let mut symbols = Vec::new();
+    for (image, bytes) in files {
+        for (name, offset) in exports(image.export_trie(bytes)) {
+            let address = image.linked_at().0.wrapping_add(offset);
+            let section = last_at_or_below(code, address, |section| section.0);
+            if section.is_some_and(|section| address < section.1) && !name.is_empty() {
+                let name = Name::Own(name);
+                symbols.push(Symbol { address, name });
+            }
+        }
+    }
+    symbols
+}
+
+/// The text at an offset, at most `most` bytes of it.
+fn text_at(bytes: &[u8], offset: usize, most: usize) -> &[u8] {
+    let rest = bytes.get(offset..).unwrap_or_default();
+    let rest = rest.get(..most).unwrap_or(rest);
+    rest.split(|&byte| byte == 0).next().unwrap_or_default()
+}
+
+fn sort<T: Ord>(list: &mut Vec<T>) {
+    list.sort_unstable();
+    list.dedup();
+}
+
+fn last_at_or_below<T>(sorted: &[T], address: u64, key: impl Fn(&T) -> u64) -> Option<&T> {
+    let index = sorted.partition_point(|item| key(item) <= address);
+    sorted.get(index.checked_sub(1)?)
+}

@@ -1,0 +1,15 @@
+//! Kexts, kernels and their dSYMs, with a truth table of what each address means.
+//!
+//! [`Program`] is the usual way in: it lays functions out and makes the binary,
+//! the dSYM and the answers from one description. [`Image`] is the Mach-O file
+//! itself, for tests of single fields.
+
+mod bundle;
+mod dwarf;
+mod image;
+mod program;
+mod writer;
+
+pub use bundle::{InfoPlist, dsym_bundle, kext_bundle};
+pub use image::{FileType, Image, Section, Segment, Symbol, fat};
+pub use program::{Debugged, Function, Inlined, Kind, Place, Program, SymbolIn};
