@@ -33,10 +33,12 @@ static MESSAGE: Pattern =
 
 fn sniff(bytes: &[u8]) -> Sniff {
     let mut answer = Sniff::No;
+    let mut before = "";
     for text in lines::texts(bytes) {
-        if Row::of(text).is_some() {
+        if Row::of(text).is_some() || row::unwrapped(before, text).is_some() {
             return Sniff::Yes;
         }
+        before = text;
         if HEADER.is_match(text) {
             answer = Sniff::Unsure("only the header of the list is there, no row follows it");
         } else if answer == Sniff::No && MESSAGE.is_match(text) {

@@ -215,6 +215,7 @@ fn a_row_broken_by_a_terminal_or_a_mail_program_is_joined() {
         let at_a_space = first.ends_with(' ') || rest.starts_with(' ');
         if at_a_space || column >= 60 {
             assert_eq!(image(&broken), whole, "broken at {column}: {broken}");
+            assert_eq!(sniff(broken.as_bytes()), Sniff::Yes);
             let expected = usize::from(column < 110);
             assert_eq!(report(&broken).notes.len(), expected, "{column}");
         }
