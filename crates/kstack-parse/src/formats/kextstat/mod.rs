@@ -2,8 +2,9 @@
 //!
 //! Only rows are read; the header, the messages of `kmutil` and all other text
 //! around them is left to others. The addresses are without the kernel's slide:
-//! the kernel takes it off before it hands the list out (`OSKext::copyInfo`,
-//! xnu-2050.7.9 and later, `libkern/c++/OSKext.cpp`), and older kernels have none.
+//! since 10.8 the kernel takes it off before it hands the list out (`OSKext::copyInfo`
+//! in xnu's `libkern/c++/OSKext.cpp`), and older kernels have none. The columns are those
+//! of Apple's `kextstat_main.c` (`kext_tools`).
 
 mod list;
 mod row;
