@@ -80,18 +80,22 @@ pub fn join(report: &mut Report, listing: &Report) -> Result<(), BasisMismatch> 
 /// Joins the lists among the reports of one file to its traces.
 ///
 /// Every trace gets every list, so a file of many small traces and many small
-/// lists would grow to the product of both: `limits.items` bounds it.
+/// lists would grow to the product of both. A thousand traces with one list of
+/// a whole system stay far below the bound.
 pub(crate) fn within_one_file(reports: Vec<Report>, limits: &Limits) -> Vec<Report> {
+    /// Images looked at in all joins together.
+    const MOST: usize = 1_000_000;
     let (mut traces, listings): (Vec<_>, Vec<_>) = reports
         .into_iter()
         .partition(|report| !report.processes.is_empty());
     if traces.is_empty() {
         return listings;
     }
-    let mut left = limits.items;
+    let mut left = limits.items.min(MOST);
     for trace in &mut traces {
         for listing in &listings {
-            let cost = 1 + listing.kernel.images.len() + listing.notes.len();
+            let images = trace.kernel.images.len() + listing.kernel.images.len();
+            let cost = 1 + images + listing.notes.len();
             let Some(rest) = left.checked_sub(cost) else {
                 trace.notes.push(Note::new(
                     "the limit of items is reached; not every list of images in the same file is used",

@@ -112,7 +112,8 @@ impl List {
             ));
         }
         // kmutil shows kexts of the auxiliary collection of Apple silicon so: a size, and no address.
-        if image.kind == ImageKind::Kext && row.address == Some(0) {
+        let has_place = !image.placements.is_empty();
+        if image.kind == ImageKind::Kext && !has_place && row.damage.is_none() {
             self.hidden.add(line);
         }
         if self.report.machine.arch.is_none() {

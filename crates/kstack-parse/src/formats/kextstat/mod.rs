@@ -2,8 +2,9 @@
 //!
 //! Only rows are read; the header, the messages of `kmutil` and all other text
 //! around them is left to others. The addresses are without the kernel's slide:
-//! the kernel takes it off before it hands the list out (`OSKext::copyInfo`,
-//! xnu-2050.7.9 and later, `libkern/c++/OSKext.cpp`), and older kernels have none.
+//! since 10.8 the kernel takes it off before it hands the list out (`OSKext::copyInfo`
+//! in xnu's `libkern/c++/OSKext.cpp`), and older kernels have none. The columns are those
+//! of Apple's `kextstat_main.c` (`kext_tools`).
 
 mod list;
 mod row;
@@ -33,10 +34,12 @@ static MESSAGE: Pattern =
 
 fn sniff(bytes: &[u8]) -> Sniff {
     let mut answer = Sniff::No;
+    let mut before = "";
     for text in lines::texts(bytes) {
-        if Row::of(text).is_some() {
+        if Row::of(text).is_some() || row::unwrapped(before, text).is_some() {
             return Sniff::Yes;
         }
+        before = text;
         if HEADER.is_match(text) {
             answer = Sniff::Unsure("only the header of the list is there, no row follows it");
         } else if answer == Sniff::No && MESSAGE.is_match(text) {

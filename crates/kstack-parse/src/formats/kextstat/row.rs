@@ -30,7 +30,7 @@ static COLUMNS: Pattern = Pattern::new(|| {
     compile(
         r"(?x) ^\s* (?<index>\S+) \s+ (?<refs>\S+) \s+ (?<address>\S+) \s+ (?<size>\S+) \s+
           (?: (?<wired>\S+) \s+ )??
-          (?: (?<arch>i386|x86_64h?|arm64e?|ppc(?:64)?) \s+ )?
+          (?: (?<arch>i386|x86_64h?|arm64e?|ppc(?:64)?|[?]+/[?]+|0x[[:xdigit:]]+/0x[[:xdigit:]]+) \s+ )?
           (?<name>[^\s()<>\[\]]+) \s* \( (?<tail>.*) $",
     )
 });
@@ -41,8 +41,9 @@ static TAIL: Pattern = Pattern::new(|| {
     compile(
         r"(?x) ^ (?<version>.*?) \) \s*
           (?: (?<uuid>[[:xdigit:]]{8}(?:-[[:xdigit:]]{4}){3}-[[:xdigit:]]{12}|[[:xdigit:]]{32}) \s*
+            | no\ UUID \s*
             | (?<word>[^\s()<>&]+) \s* )?
-          (?: (?:<|&lt;) [\d\s]* (?:>|&gt;)? \s* )? $",
+          (?: (?:<|&lt;) [\d\s?]* (?:>|&gt;)? \s* )? $",
     )
 });
 
@@ -80,7 +81,7 @@ impl<'a> Row<'a> {
             ),
         ]
         .into_iter()
-        .filter(|(.., value)| value.is_none())
+        .filter(|(_, text, value)| value.is_none() && !is_unknown(text))
         .map(|(part, text, _)| Damage { part, text });
         let damage = damages.next();
         let is_sound =
@@ -96,7 +97,7 @@ impl<'a> Row<'a> {
             index: decimal(index),
             address: hexadecimal(address),
             size: hexadecimal(size),
-            arch: column("arch").and_then(|word| word.parse().ok()),
+            arch: column("arch").and_then(arch),
             name,
             version: tail.version,
             uuid: tail.uuid,
@@ -179,6 +180,20 @@ pub(super) fn unwrapped(text: &str, next: &str) -> Option<String> {
             Row::of(joined)
                 .is_some_and(|row| row.damage.is_none() && (alone.is_none() || row.uuid.is_some()))
         })
+}
+
+/// An architecture by name, or by the numbers of a Mach-O header where it has no name.
+fn arch(text: &str) -> Option<Arch> {
+    let Some((cpu_type, subtype)) = text.split_once('/') else {
+        return text.parse().ok();
+    };
+    let number = |text| hexadecimal(text).and_then(|number| u32::try_from(number).ok());
+    Some(Arch::from_macho(number(cpu_type)?, number(subtype)?))
+}
+
+/// How `kextstat` prints a number that the kernel did not give it.
+fn is_unknown(text: &str) -> bool {
+    matches!(text, "??" | "????")
 }
 
 fn decimal(text: &str) -> Option<u64> {

@@ -80,6 +80,28 @@ fn the_architecture_column_tells_the_machine() {
 }
 
 #[test]
+fn an_architecture_without_a_name_keeps_its_numbers() {
+    let row = |arch: &str| {
+        report(&format!(
+            "1 2 0xffffff7f81234000 0x5000 0x5000 {arch} net.example.zfs (1.0)"
+        ))
+    };
+    let expected = Some(kstack_model::Arch::Other(0x63, 0x2));
+    assert_eq!(row("0x00000063/0x2").machine.arch, expected);
+    assert_eq!(row("????/????").machine.arch, None);
+}
+
+#[test]
+fn what_kextstat_itself_does_not_know_is_no_damage() {
+    let report = report(
+        "   ??   ?? 0xffffff7f81234000 0x5000     ????       net.example.zfs (1.0) no UUID <7 ??>",
+    );
+    let zfs = &report.kernel.images[0];
+    assert_eq!((zfs.load_address(), zfs.uuid), (Some(Address(BASE)), None));
+    assert!(report.notes.is_empty(), "{:?}", report.notes);
+}
+
+#[test]
 fn a_32_bit_address_is_read() {
     let row = "   70    0 0x2ddb9000 0x5000     0x4000     net.example.zfs (1.0) <7 6 5>";
     assert_eq!(image(row).load_address(), Some(Address(0x2ddb_9000)));
@@ -215,6 +237,7 @@ fn a_row_broken_by_a_terminal_or_a_mail_program_is_joined() {
         let at_a_space = first.ends_with(' ') || rest.starts_with(' ');
         if at_a_space || column >= 60 {
             assert_eq!(image(&broken), whole, "broken at {column}: {broken}");
+            assert_eq!(sniff(broken.as_bytes()), Sniff::Yes);
             let expected = usize::from(column < 110);
             assert_eq!(report(&broken).notes.len(), expected, "{column}");
         }

@@ -101,7 +101,8 @@ impl Reader {
         }
         let within = self.items < self.limits.items && self.frames < self.limits.frames;
         if !within {
-            self.note(line, "a limit is reached; the rest of the file is not read");
+            let text = "a limit is reached; the rest of the file is not read";
+            self.closing.push(Note::at(line.position(), text));
         }
         within
     }
@@ -201,8 +202,8 @@ impl Reader {
                 self.at = At::Process;
             }
             Word::Pid => {
-                // The build stands before the first process and belongs to the run.
-                if self.piece.pid.is_some() || self.at != At::Process || self.piece.name.is_some() {
+                // A build or a name directly before it belongs to the same process.
+                if self.piece.pid.is_some() || self.at != At::Process {
                     self.close();
                     self.piece.line = line.number;
                 }
@@ -385,6 +386,9 @@ impl Reader {
         if !piece.threads.is_empty() || (has_pid && piece.name.is_some()) {
             self.items += 1;
             self.pieces.push(piece);
+        } else {
+            // Somebody may talk between the build and the first process.
+            self.piece.build = piece.build;
         }
     }
 }

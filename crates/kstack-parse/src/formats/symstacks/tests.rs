@@ -314,6 +314,27 @@ fn threads_of_one_process_can_follow_each_other_without_its_head() {
 }
 
 #[test]
+fn the_build_counts_for_what_follows_the_talk_behind_it() {
+    let text = "Build Version: 12A345\n\nthis one hangs\n\n".to_owned() + &run([None; 3]).build();
+    assert_eq!(report(&text).machine.os_build.as_deref(), Some("12A345"));
+}
+
+#[test]
+fn the_name_can_stand_before_the_pid() {
+    let report = report("Process: a\nPID: 3\nThread ID: 0x1\nKernel stack:\n0x1\n");
+    let process = &report.processes[0];
+    assert_eq!((process.pid, process.name.as_deref()), (Some(3), Some("a")));
+}
+
+#[test]
+fn a_process_without_threads_is_kept_among_others() {
+    let text = Symstacks::new().process(5, "zombie").build() + &run([None; 3]).build();
+    let report = report(&text);
+    assert_eq!(report.processes[0].name.as_deref(), Some("zombie"));
+    assert_eq!(report.processes.len(), 2);
+}
+
+#[test]
 fn a_fragment_without_thread_or_process_is_read_with_what_it_has() {
     for text in [
         "Kernel stack: \n  inner (in zfs) + 1 (0xffffff7f81234567)\n",
