@@ -32,6 +32,8 @@ pub(super) struct Matched<'a> {
     pub(super) images: Vec<TraceImage>,
     /// Parallel to `images`.
     sources: Vec<Option<SourceId>>,
+    /// How many of the images the report or a listing states.
+    listed: usize,
     /// Index of the first image of each space.
     first: BTreeMap<SpaceId, usize>,
     pub(super) unused: Vec<UnusedFile>,
@@ -67,6 +69,7 @@ impl<'a> Matched<'a> {
         Matched {
             symbols,
             sources: vec![None; images.len()],
+            listed: images.len(),
             images,
             first,
             unused: symbols.errors().iter().map(unusable).collect(),
@@ -78,6 +81,16 @@ impl<'a> Matched<'a> {
     pub(super) fn index_of(&self, space: SpaceId, image: u32) -> Option<usize> {
         let index = self.first.get(&space)? + usize::try_from(image).ok()?;
         (self.images.get(index)?.space == space).then_some(index)
+    }
+
+    /// The images that the report or a listing states, with their indices.
+    pub(super) fn listed(&self) -> impl Iterator<Item = (usize, &TraceImage)> {
+        self.images.iter().enumerate().take(self.listed)
+    }
+
+    /// The images that only the user knows of.
+    pub(super) fn added(&self) -> impl Iterator<Item = &TraceImage> {
+        self.images.iter().skip(self.listed)
     }
 
     /// The source that speaks for an image, and how it was placed.

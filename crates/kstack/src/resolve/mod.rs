@@ -25,7 +25,7 @@ pub use trace::{
     UnusedFile, UnusedReason, UsedSource, Why,
 };
 
-use kstack_model::{Arch, Report};
+use kstack_model::{Arch, Note, Report};
 use kstack_symbols::SymbolSet;
 
 /// What the user decides about resolving.
@@ -47,6 +47,7 @@ pub fn resolve(report: Report, symbols: &SymbolSet, options: &ResolveOptions) ->
     let spaces = space::lay_out(&matched.images);
     let resolutions = lookup::resolutions(&report, &matched, &spaces);
     let mut notes = matched.notes;
+    notes.extend(symbols.remarks().iter().map(Note::new));
     notes.extend(spaces.overlaps(&matched.images));
     let mut trace = Trace {
         report,

@@ -1,7 +1,7 @@
 //! Files the user named: each speaks for an image, or says why not.
 
 use kstack_model::{Arch, Basis, ImageKind, LoadedImage, Note, Placement};
-use kstack_symbols::{Role, StatedPlace, SymbolFile, SymbolSource};
+use kstack_symbols::{FileKind, Role, StatedPlace, SymbolFile, SymbolSource};
 
 use super::clues::{Clues, differs, fits_by_name, shown};
 use super::matching::{Matched, SourceId, listed};
@@ -86,13 +86,12 @@ fn fitting(
             .map(|index| (*index, MatchedBy::Uuid))
             .collect();
     }
-    let images = || matched.images.iter().enumerate();
     if let Some(StatedPlace {
         segment: None,
         address,
     }) = &file.placed
     {
-        let there = images().find(|(_, image)| {
+        let there = matched.listed().find(|(_, image)| {
             image.space == SpaceId::Kernel && image.image.load_address() == Some(*address)
         });
         if let Some((index, image)) = there {
@@ -101,13 +100,16 @@ fn fitting(
         }
     }
     if file.role == Role::Kernel {
-        let kernel = images().find(|(_, image)| image.image.kind == ImageKind::Kernel);
+        let kernel = matched
+            .listed()
+            .find(|(_, image)| image.image.kind == ImageKind::Kernel);
         return kernel
             .map(|(index, _)| (index, MatchedBy::Kernel))
             .into_iter()
             .collect();
     }
-    let mut named: Vec<_> = images()
+    let mut named: Vec<_> = matched
+        .listed()
         .filter_map(|(index, image)| Some((index, fits_by_name(image, identity)?)))
         .collect();
     // The bundle identifier is the better witness; one image is all a name can speak for.
@@ -205,15 +207,30 @@ fn place_alone(
         matched.unused.push(unused(file, Some(source), why));
         return;
     };
-    let kind = match file.role {
-        Role::Kernel => ImageKind::Kernel,
-        Role::Kext | Role::Dsym | Role::Found => ImageKind::Kext,
+    if let Some(first) = same_again(&used, matched) {
+        let why = format!("{first} is the same file at the same place");
+        let why = (UnusedReason::Superseded, why);
+        matched.unused.push(unused(file, Some(source), why));
+        return;
+    }
+    let kind = match (file.role, source.kind()) {
+        (Role::Kernel, _) | (_, FileKind::Kernel) => ImageKind::Kernel,
+        _ => ImageKind::Kext,
     };
     let mut image = LoadedImage::new(kind);
     image.placements = stated_placements(file.placed.as_ref());
     let mut image = listed(SpaceId::Kernel, &image);
     image.used = Some(used);
     matched.add(image, id);
+}
+
+/// The files of an image the user placed before, when it is this one.
+fn same_again(used: &UsedSource, matched: &Matched<'_>) -> Option<String> {
+    let mut before = matched.added().filter_map(|image| image.used.as_ref());
+    let same = before.find(|before| {
+        before.uuid.is_some() && before.uuid == used.uuid && before.slides == used.slides
+    })?;
+    Some(same.paths.join(" + "))
 }
 
 fn stated_placements(stated: Option<&StatedPlace>) -> Vec<Placement> {

@@ -36,7 +36,7 @@ pub(super) fn place(
     }
     // A kext is linked at zero until `kextutil -s` links it where it was loaded; a kernel
     // is linked where it lies without a slide.
-    if linked_at(source) == VmAddr(0) && !as_linked {
+    if source.linked_at() == VmAddr(0) && !as_linked {
         return None;
     }
     match basis {
@@ -71,17 +71,11 @@ fn by_slides(source: &SymbolSource, slides: &[(SlideOf, Slide)]) -> Option<Slide
     (!map.segments.is_empty()).then_some(map)
 }
 
-/// The linked address of the segment that holds the Mach-O header.
-pub(super) fn linked_at(source: &SymbolSource) -> VmAddr {
-    header_segment(source).map_or(VmAddr(0), |segment| segment.range.start)
-}
-
+/// The segment that holds the Mach-O header.
 fn header_segment(source: &SymbolSource) -> Option<&Segment> {
-    let segments = source.segments();
-    segments
-        .iter()
-        .find(|segment| segment.name == "__TEXT")
-        .or_else(|| segments.first())
+    let linked_at = source.linked_at();
+    let mut segments = source.segments().iter();
+    segments.find(|segment| segment.range.start == linked_at)
 }
 
 fn by_placements(source: &SymbolSource, placements: &[Placement]) -> SlideMap {
@@ -163,5 +157,5 @@ fn add(map: &mut SlideMap, segment: &Segment, slide: Slide) {
 
 /// Where offsets into an image that lies nowhere count from; `None` when its segments may be apart.
 pub(super) fn header_place(source: &SymbolSource) -> Option<VmAddr> {
-    (!is_split(source)).then(|| linked_at(source))
+    (!is_split(source)).then(|| source.linked_at())
 }
