@@ -16,36 +16,54 @@ pub(super) struct Found {
     pub(super) rivals: Vec<&'static str>,
 }
 
+/// How much of a file is read to find its generation, if that shows it beyond doubt.
+const OPENING: usize = 1 << 18;
+
 /// Finds the generation of a file; `None` if no record of any is in it.
 pub(super) fn find(bytes: &[u8]) -> Option<Found> {
-    let first_known: Vec<Dialect> = dialects()
+    if let Some(opening) = bytes.get(..OPENING)
+        && let Some((found, true)) = best(opening)
+    {
+        return Some(found);
+    }
+    best(bytes).map(|(found, _)| found)
+}
+
+/// The best dialect, and whether more of the file could not change that.
+fn best(bytes: &[u8]) -> Option<(Found, bool)> {
+    let mut scores: Vec<(Score, Dialect)> = candidates(bytes)
+        .into_iter()
+        .map(|dialect| (Score::of(bytes, dialect), dialect))
+        .filter(|(score, _)| *score != Score::default())
+        .collect();
+    // Stable: of those that fit alike, the older stays before the younger.
+    scores.sort_by_key(|(score, _)| std::cmp::Reverse(*score));
+    let (&(top, dialect), others) = scores.split_first()?;
+    let is_clear = others
+        .iter()
+        .all(|(other, _)| other.followed < top.followed);
+    let found = Found {
+        dialect,
+        has_thread: top.has_thread,
+        rivals: others
+            .iter()
+            .filter(|(other, _)| *other == top)
+            .map(|(_, dialect)| dialect.generation.id)
+            .collect(),
+    };
+    Some((found, is_clear && top.has_thread))
+}
+
+/// The dialects that know the first word of a file, or all if none does.
+fn candidates(bytes: &[u8]) -> Vec<Dialect> {
+    let knowing: Vec<Dialect> = dialects()
         .filter(|dialect| starts_with_magic_of(bytes, *dialect))
         .collect();
-    let candidates = if first_known.is_empty() {
+    if knowing.is_empty() {
         dialects().collect()
     } else {
-        first_known
-    };
-    let mut best: Option<(Score, Found)> = None;
-    for dialect in candidates {
-        let score = Score::of(bytes, dialect);
-        if score == Score::default() {
-            continue;
-        }
-        match &mut best {
-            Some((top, found)) if *top == score => found.rivals.push(dialect.generation.id),
-            Some((top, _)) if *top > score => {}
-            _ => {
-                let found = Found {
-                    dialect,
-                    has_thread: score.has_thread,
-                    rivals: Vec::new(),
-                };
-                best = Some((score, found));
-            }
-        }
+        knowing
     }
-    best.map(|(_, found)| found)
 }
 
 /// Whether the first word of a file is a magic of any generation.
