@@ -42,14 +42,14 @@ struct Random {
     thread_ends: Vec<usize>,
 }
 
-fn frames(kernel_text: u64) -> impl Strategy<Value = Vec<(u64, u64)>> {
-    vec((0..0x10_0000_u64, 1..64_u64), 0..12).prop_map(move |steps| {
+fn frames(text_start: u64, least: usize) -> impl Strategy<Value = Vec<(u64, u64)>> {
+    vec((0..0x10_0000_u64, 1..64_u64), least..12).prop_map(move |steps| {
         let mut frame_pointer = 0x1000;
         let mut frames: Vec<_> = steps
             .into_iter()
             .map(|(text, step)| {
                 frame_pointer += 16 * step;
-                (kernel_text + text, frame_pointer)
+                (text_start + text, frame_pointer)
             })
             .collect();
         if let Some(last) = frames.last_mut() {
@@ -60,12 +60,14 @@ fn frames(kernel_text: u64) -> impl Strategy<Value = Vec<(u64, u64)>> {
 }
 
 fn thread() -> impl Strategy<Value = Thread> {
-    let serial = proptest::option::of(any::<u64>());
+    let serial = proptest::option::of(1..1_000_000_u64);
     (
         any::<(u32, u64, bool, bool)>(),
         serial,
-        frames(0xffff_ff80_0020_0000),
-        frames(0x4000),
+        frames(0xffff_ff80_0020_0000, 0),
+        // A thread without frames but with a serial is as long as one of the
+        // next system without either: nothing tells 10.7 from 10.8 then.
+        frames(0x4000, 1),
     )
         .prop_map(|(plain, queue_serial, kernel, user)| {
             let (state, id, is_kernel_wide, is_user_wide) = plain;
