@@ -153,7 +153,8 @@ proptest! {
         prop_assert_eq!(reports.len(), 1);
         prop_assert_eq!(id_of(&reports[0]), format!("{:?}", trace.generation));
         prop_assert_eq!(threads(&reports).len(), trace.thread_ends.len());
-        prop_assert!(reports[0].notes.is_empty(), "{:?}", reports[0].notes);
+        // A trace of 32-bit threads that all have serials fits 10.7 and 10.8 alike.
+        prop_assert!(reports[0].notes.iter().all(|note| note.at.is_none()));
     }
 
     #[test]

@@ -115,20 +115,14 @@ impl Score {
             let Step::Found { item, follow, .. } = step else {
                 continue;
             };
-            score.add(&item, follow);
+            if is_plausible(&item, dialect) {
+                score.add(&item, follow);
+            }
         }
         score
     }
 
     fn add(&mut self, item: &Item<'_>, follow: Follow) {
-        let is_named = match item {
-            Item::Memory(_) => true,
-            Item::Task(task) => task.record.is_printable("p_comm"),
-            Item::Thread(thread) => thread.record.is_printable("p_comm"),
-        };
-        if !is_named {
-            return;
-        }
         let is_last = match follow {
             Follow::Nothing => return,
             Follow::Record => false,
@@ -141,6 +135,22 @@ impl Score {
             // A magic before a file of zeros reads as a thread without frames.
             let has_frames = thread.kernel.pairs.declared + thread.user.pairs.declared > 0;
             self.has_thread |= has_frames || !is_last;
+        }
+    }
+}
+
+/// Whether name and flags of a record are such as its kernels write.
+///
+/// The flags matter: to 10.7 the usual priority of a 10.8 thread, 31, reads as
+/// flags that make up for the difference in size.
+fn is_plausible(item: &Item<'_>, dialect: Dialect) -> bool {
+    match item {
+        Item::Memory(_) => true,
+        Item::Task(task) => task.record.is_printable("p_comm"),
+        Item::Thread(thread) => {
+            let flags = thread.record.number("ss_flags").unwrap_or(0);
+            let unknown = flags & !dialect.generation.thread_flags;
+            unknown == 0 && thread.record.is_printable("p_comm")
         }
     }
 }
