@@ -622,6 +622,18 @@ fn a_tie_between_generations_goes_to_the_older_and_is_told() {
 }
 
 #[test]
+fn a_10_8_thread_of_priority_31_is_not_taken_for_one_of_10_7() {
+    let usual = Thread {
+        values: vec![("sched_pri", 31)],
+        ..thread(5, 1)
+    };
+    let trace = Trace::new(Generation::G5).task(&task(5)).thread(&usual);
+    let report = read_one(&trace.thread(&Thread { id: 2, ..usual }).build());
+    assert_eq!(report.variant.as_deref(), Some("G5, OS X 10.8"));
+    assert_eq!(report.notes, []);
+}
+
+#[test]
 fn limits_end_the_reading_with_a_note() {
     let bytes = small(Generation::G5).build();
     let defaults = Limits::default();

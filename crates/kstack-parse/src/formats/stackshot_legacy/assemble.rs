@@ -36,6 +36,10 @@ const TYPED: &[&str] = &[
 /// The lowest address of the kernel's own text on x86-64; kexts lie below.
 const KERNEL_TEXT: u64 = 0xffff_ff80_0000_0000;
 
+/// What a report counts for among the items: about as much memory as so many
+/// records. A file of nothing but first records would be one report for each.
+const REPORT_ITEMS: usize = 16;
+
 /// Reads every trace of a file.
 pub(super) fn reports(bytes: &[u8], found: &Found, limits: &Limits) -> Vec<Report> {
     let limit = FrameLimit::find(bytes, found.dialect);
@@ -99,8 +103,9 @@ impl<'f> Assembler<'f> {
     }
 
     fn item(&mut self, at: usize, item: &Item<'_>) -> Result<(), Note> {
-        self.spend(at, item)?;
-        if self.separator.starts_another(item) {
+        let starts_another = self.separator.starts_another(item);
+        self.spend(at, item, if starts_another { REPORT_ITEMS } else { 1 })?;
+        if starts_another {
             let next = empty_report(self.found);
             self.done.push(std::mem::replace(&mut self.report, next));
             self.is_adrift = true;
@@ -117,7 +122,8 @@ impl<'f> Assembler<'f> {
         Ok(())
     }
 
-    fn spend(&mut self, at: usize, item: &Item<'_>) -> Result<(), Note> {
+    /// Takes an item, its entries and its frames off what the limits leave.
+    fn spend(&mut self, at: usize, item: &Item<'_>, weight: usize) -> Result<(), Note> {
         let (entries, frames) = match item {
             Item::Memory(_) => (0, 0),
             Item::Task(task) => (task.load_infos.present() + task.donating_pids.present(), 0),
@@ -134,7 +140,7 @@ impl<'f> Assembler<'f> {
         };
         self.items_left = self
             .items_left
-            .checked_sub(entries + 1)
+            .checked_sub(entries + weight)
             .ok_or_else(|| stopped("items"))?;
         self.frames_left = self
             .frames_left

@@ -16,36 +16,54 @@ pub(super) struct Found {
     pub(super) rivals: Vec<&'static str>,
 }
 
+/// How much of a file is read to find its generation, if that shows it beyond doubt.
+const OPENING: usize = 1 << 18;
+
 /// Finds the generation of a file; `None` if no record of any is in it.
 pub(super) fn find(bytes: &[u8]) -> Option<Found> {
-    let first_known: Vec<Dialect> = dialects()
+    if let Some(opening) = bytes.get(..OPENING)
+        && let Some((found, true)) = best(opening)
+    {
+        return Some(found);
+    }
+    best(bytes).map(|(found, _)| found)
+}
+
+/// The best dialect, and whether more of the file could not change that.
+fn best(bytes: &[u8]) -> Option<(Found, bool)> {
+    let mut scores: Vec<(Score, Dialect)> = candidates(bytes)
+        .into_iter()
+        .map(|dialect| (Score::of(bytes, dialect), dialect))
+        .filter(|(score, _)| *score != Score::default())
+        .collect();
+    // Stable: of those that fit alike, the older stays before the younger.
+    scores.sort_by_key(|(score, _)| std::cmp::Reverse(*score));
+    let (&(top, dialect), others) = scores.split_first()?;
+    let is_clear = others
+        .iter()
+        .all(|(other, _)| other.followed < top.followed);
+    let found = Found {
+        dialect,
+        has_thread: top.has_thread,
+        rivals: others
+            .iter()
+            .filter(|(other, _)| *other == top)
+            .map(|(_, dialect)| dialect.generation.id)
+            .collect(),
+    };
+    Some((found, is_clear && top.has_thread))
+}
+
+/// The dialects that know the first word of a file, or all if none does.
+fn candidates(bytes: &[u8]) -> Vec<Dialect> {
+    let knowing: Vec<Dialect> = dialects()
         .filter(|dialect| starts_with_magic_of(bytes, *dialect))
         .collect();
-    let candidates = if first_known.is_empty() {
+    if knowing.is_empty() {
         dialects().collect()
     } else {
-        first_known
-    };
-    let mut best: Option<(Score, Found)> = None;
-    for dialect in candidates {
-        let score = Score::of(bytes, dialect);
-        if score == Score::default() {
-            continue;
-        }
-        match &mut best {
-            Some((top, found)) if *top == score => found.rivals.push(dialect.generation.id),
-            Some((top, _)) if *top > score => {}
-            _ => {
-                let found = Found {
-                    dialect,
-                    has_thread: score.has_thread,
-                    rivals: Vec::new(),
-                };
-                best = Some((score, found));
-            }
-        }
+        knowing
     }
-    best.map(|(_, found)| found)
 }
 
 /// Whether the first word of a file is a magic of any generation.
@@ -97,20 +115,14 @@ impl Score {
             let Step::Found { item, follow, .. } = step else {
                 continue;
             };
-            score.add(&item, follow);
+            if is_plausible(&item, dialect) {
+                score.add(&item, follow);
+            }
         }
         score
     }
 
     fn add(&mut self, item: &Item<'_>, follow: Follow) {
-        let is_named = match item {
-            Item::Memory(_) => true,
-            Item::Task(task) => task.record.is_printable("p_comm"),
-            Item::Thread(thread) => thread.record.is_printable("p_comm"),
-        };
-        if !is_named {
-            return;
-        }
         let is_last = match follow {
             Follow::Nothing => return,
             Follow::Record => false,
@@ -123,6 +135,22 @@ impl Score {
             // A magic before a file of zeros reads as a thread without frames.
             let has_frames = thread.kernel.pairs.declared + thread.user.pairs.declared > 0;
             self.has_thread |= has_frames || !is_last;
+        }
+    }
+}
+
+/// Whether name and flags of a record are such as its kernels write.
+///
+/// The flags matter: to 10.7 the usual priority of a 10.8 thread, 31, reads as
+/// flags that make up for the difference in size.
+fn is_plausible(item: &Item<'_>, dialect: Dialect) -> bool {
+    match item {
+        Item::Memory(_) => true,
+        Item::Task(task) => task.record.is_printable("p_comm"),
+        Item::Thread(thread) => {
+            let flags = thread.record.number("ss_flags").unwrap_or(0);
+            let unknown = flags & !dialect.generation.thread_flags;
+            unknown == 0 && thread.record.is_printable("p_comm")
         }
     }
 }
