@@ -50,6 +50,6 @@ fn rust(mangled: &str) -> Option<String> {
 
 fn cpp(mangled: &str) -> Option<String> {
     let symbol = Symbol::new(mangled).ok()?;
-    let options = DemangleOptions::default();
+    let options = DemangleOptions::new().hide_expression_literal_types();
     symbol.demangle_with_options(&options).ok()
 }
