@@ -61,21 +61,11 @@ fn write(trace: &Trace, options: &RenderOptions, out: &mut dyn Write) -> io::Res
 fn write_head(document: &Document<'_>, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "# Kernel trace\n")?;
     for field in &document.head {
-        let ours = |c: char| c.is_ascii_alphanumeric() || c == ' ';
-        if field.name.chars().all(ours) {
-            writeln!(
-                out,
-                "- {}: {}",
-                Visible(&field.name),
-                CodeSpan(&field.value)
-            )?;
+        let value = CodeSpan(&field.value);
+        if field.is_fact {
+            writeln!(out, "- {}: {value}", CodeSpan(&field.name))?;
         } else {
-            writeln!(
-                out,
-                "- {}: {}",
-                CodeSpan(&field.name),
-                CodeSpan(&field.value)
-            )?;
+            writeln!(out, "- {}: {value}", field.name)?;
         }
     }
     for (name, image) in document.images() {

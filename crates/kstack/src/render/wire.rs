@@ -352,10 +352,6 @@ impl Serialize for UuidText {
     }
 }
 
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "serde passes a reference"
-)]
 fn is_false(flag: &bool) -> bool {
     !flag
 }
