@@ -19,6 +19,7 @@ fn a_hang_shows_the_threads_of_the_given_kexts_and_folds_the_rest() {
     - Architecture: `x86_64`
     - Kernel addresses: `without the kernel's slide`
     - Kext: `net.lundman.spl`, version not stated
+    - Kext: `net.lundman.zfs` `1.0.0`
 
     Made by, and repeated with:
 
@@ -52,7 +53,6 @@ fn a_hang_shows_the_threads_of_the_given_kexts_and_folds_the_rest() {
         [cut short: the stack went on]
     ```
 
-
     ## Other threads
 
     <details>
@@ -69,7 +69,6 @@ fn a_hang_shows_the_threads_of_the_given_kexts_and_folds_the_rest() {
 
     </details>
 
-
     ## Images
 
     | image | version | UUID | load address | frames | symbol file |
@@ -81,8 +80,8 @@ fn a_hang_shows_the_threads_of_the_given_kexts_and_folds_the_rest() {
     ## Missing
 
     - `net.lundman.zfs` `1.0.0`, UUID `33333333-3333-3333-3333-333333333333`: 3 frames; pass `--kext PATH, the build with this UUID`
-    - 1 frame where kexts are loaded (`0xffffff7ff0000000` to `0xffffff7ff0000000`); pass `--kextstat FILE, or --kext PATH@ADDRESS`
-    - 1 frame in no known image (`0xffffff8012340000` to `0xffffff8012340000`)
+    - 1 frame where kexts are loaded (`0xffffff7ff0000000`); pass `--kextstat FILE, or --kext PATH@ADDRESS`
+    - 1 frame in no known image (`0xffffff8012340000`)
 
     ## Files not used
 

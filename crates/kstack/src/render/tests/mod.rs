@@ -1,7 +1,7 @@
 //! What the renderers write, from traces made by hand.
 
-//mod hostile;
-//mod json;
+mod hostile;
+mod json;
 mod markdown;
 mod sample;
 mod selecting;
