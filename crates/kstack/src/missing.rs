@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use kstack_model::{Address, Arch, ImageKind, Report, Side};
+use kstack_model::{Address, Arch, ImageKind, Side};
 
 use crate::resolve::{Resolution, SpaceId, Trace, TraceImage, Why};
 
@@ -52,7 +52,7 @@ pub struct UnknownFrames {
 pub enum Region {
     /// Where kexts are loaded.
     Kexts,
-    /// Where the kernel is.
+    /// Where the kernel is, when no kernel was given.
     Kernel,
     /// Elsewhere, or the layout is not known.
     Elsewhere,
@@ -97,18 +97,29 @@ impl Region {
         }
     }
 
-    fn of(address: Option<Address>, report: &Report) -> Region {
+    fn of(address: Option<Address>, trace: &Trace) -> Region {
         // Legacy stackshots do not state the CPU; on the Mac they are of Intel machines.
-        let arch = report.machine.arch.unwrap_or(Arch::X86_64);
+        let arch = trace.report.machine.arch.unwrap_or(Arch::X86_64);
         let (true, Some(Address(address))) = (arch.is_kin_of(Arch::X86_64), address) else {
             return Region::Elsewhere;
         };
         match address {
             KEXTS..KERNEL => Region::Kexts,
-            KERNEL..BEYOND => Region::Kernel,
+            KERNEL..BEYOND if !has_kernel(trace) => Region::Kernel,
             _ => Region::Elsewhere,
         }
     }
+}
+
+/// Whether a symbol file tells how far the kernel reaches: what lies past it is not the kernel.
+fn has_kernel(trace: &Trace) -> bool {
+    trace.images.iter().any(|image| {
+        let kernel = matches!(
+            image.image.kind,
+            ImageKind::Kernel | ImageKind::KernelCollection
+        );
+        kernel && image.used.is_some()
+    })
 }
 
 impl Missing {
@@ -172,7 +183,7 @@ fn unknown_frames(trace: &Trace) -> Vec<UnknownFrames> {
         let address = trace.address(SpaceId::Kernel, frame);
         let region = match why {
             Why::Overlap => Region::Overlap,
-            _ => Region::of(address, &trace.report),
+            _ => Region::of(address, trace),
         };
         let known = regions.entry(region).or_insert(UnknownFrames {
             region,

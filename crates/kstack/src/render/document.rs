@@ -33,6 +33,8 @@ pub(crate) struct Document<'a> {
 #[derive(Clone, Debug)]
 pub(crate) struct Field<'a> {
     pub(crate) name: Cow<'a, str>,
+    /// Whether the name is the artefact's own, not ours.
+    pub(crate) is_fact: bool,
     pub(crate) value: Cow<'a, str>,
 }
 
@@ -278,9 +280,10 @@ fn continuation(trace: &Trace, options: &RenderOptions, address: Address) -> Str
 struct Fields<'a>(Vec<Field<'a>>);
 
 impl<'a> Fields<'a> {
-    fn add(&mut self, name: impl Into<Cow<'a, str>>, value: impl Into<Cow<'a, str>>) {
+    fn add(&mut self, name: &'static str, value: impl Into<Cow<'a, str>>) {
         self.0.push(Field {
             name: name.into(),
+            is_fact: false,
             value: value.into(),
         });
     }
@@ -292,9 +295,12 @@ impl<'a> Fields<'a> {
     }
 
     fn facts(&mut self, facts: &'a [Fact], options: &RenderOptions) {
-        for fact in facts.iter().filter(|_| options.facts) {
-            self.add(fact.name.as_ref(), shown_value(&fact.value));
-        }
+        let shown = facts.iter().filter(|_| options.facts);
+        self.0.extend(shown.map(|fact| Field {
+            name: fact.name.as_ref().into(),
+            is_fact: true,
+            value: shown_value(&fact.value),
+        }));
     }
 }
 

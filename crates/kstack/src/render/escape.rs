@@ -17,6 +17,15 @@ pub(crate) struct Visible<'a>(pub(crate) &'a str);
 
 impl fmt::Display for Visible<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_cut(f, self.0, |_| None)
+    }
+}
+
+/// As [`Visible`], however long: for what the user typed and wants back as it was.
+pub(crate) struct Whole<'a>(pub(crate) &'a str);
+
+impl fmt::Display for Whole<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write_escaped(f, self.0, |_| None)
     }
 }
@@ -33,7 +42,7 @@ impl fmt::Display for CodeSpan<'_> {
             return f.write_str("(empty)");
         }
         f.write_char('`')?;
-        write_escaped(f, self.0, |c| match c {
+        write_cut(f, self.0, |c| match c {
             '`' => Some("\\u{60}"),
             '|' => Some("\\u{7c}"),
             _ => None,
@@ -51,7 +60,7 @@ pub(crate) struct CodeElement<'a>(pub(crate) &'a str);
 impl fmt::Display for CodeElement<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("<code>")?;
-        write_escaped(f, self.0, |c| match c {
+        write_cut(f, self.0, |c| match c {
             '&' => Some("&amp;"),
             '<' => Some("&lt;"),
             '>' => Some("&gt;"),
@@ -74,32 +83,34 @@ pub(crate) fn is_hidden(c: char) -> bool {
             | '\u{e0000}'..='\u{e0fff}')
 }
 
-fn write_escaped(
-    f: &mut fmt::Formatter<'_>,
-    text: &str,
-    special: fn(char) -> Option<&'static str>,
-) -> fmt::Result {
+type Special = fn(char) -> Option<&'static str>;
+
+fn write_cut(f: &mut fmt::Formatter<'_>, text: &str, special: Special) -> fmt::Result {
     let (shown, beyond) = text
         .split_at_checked(text.floor_char_boundary(SHOWN))
         .unwrap_or((text, ""));
+    write_escaped(f, shown, special)?;
+    match beyond.len() {
+        0 => Ok(()),
+        more => write!(f, "…({more} more bytes)"),
+    }
+}
+
+fn write_escaped(f: &mut fmt::Formatter<'_>, text: &str, special: Special) -> fmt::Result {
     let mut plain = 0;
-    for (at, c) in shown.char_indices() {
+    for (at, c) in text.char_indices() {
         let replacement = special(c);
         if replacement.is_none() && (matches!(c, ' '..='~') || !is_hidden(c)) {
             continue;
         }
-        f.write_str(shown.get(plain..at).unwrap_or_default())?;
+        f.write_str(text.get(plain..at).unwrap_or_default())?;
         match replacement {
             Some(replacement) => f.write_str(replacement)?,
             None => write!(f, "\\u{{{:x}}}", u32::from(c))?,
         }
         plain = at + c.len_utf8();
     }
-    f.write_str(shown.get(plain..).unwrap_or_default())?;
-    if !beyond.is_empty() {
-        write!(f, "…({} more bytes)", beyond.len())?;
-    }
-    Ok(())
+    f.write_str(text.get(plain..).unwrap_or_default())
 }
 
 #[cfg(test)]

@@ -1,13 +1,14 @@
 //! A trace as JSON for programs; `docs/json.md` describes it.
 
+mod images;
+
 use std::io::{self, Write};
 
-use kstack_model::{self as model, Basis, Origin, Placement, Position, Side, SlideOf, StackEnd};
-use kstack_symbols::{Certainty, Detail, Named};
+use kstack_model::{self as model, Basis, Position, Side, SlideOf, StackEnd};
+use kstack_symbols::{Certainty, Named};
 
-use super::{RenderOptions, Renderer, wire, words};
-use crate::missing;
-use crate::resolve::{MatchedBy, PlacedBy, Resolution, SpaceId, Trace, TraceImage, UsedSource};
+use super::{RenderOptions, Renderer, wire};
+use crate::resolve::{Resolution, SpaceId, Trace, TraceImage};
 use crate::select::{Selected, SelectedProcess};
 
 pub(crate) const RENDERER: Renderer = Renderer {
@@ -83,18 +84,18 @@ impl<'a> Writer<'a> {
                     .is_ok()
             }
         };
-        let images = self.names.iter().zip(&self.trace.images);
-        let images = images.filter(|(_, image)| shown(image.space));
+        let all = self.names.iter().zip(&self.trace.images);
+        let all = all.filter(|(_, image)| shown(image.space));
         wire::Document {
             schema: wire::SCHEMA,
             report: self.report(),
-            images: images
-                .map(|(name, image)| wire_image(name, image))
+            images: all
+                .map(|(name, image)| images::image(name, image))
                 .collect(),
             processes: None,
             left_out: None,
-            missing: self.missing(),
-            unused: self.trace.unused.iter().map(unused).collect(),
+            missing: images::missing(self.trace, &self.names),
+            unused: self.trace.unused.iter().map(images::unused).collect(),
             notes: self.trace.notes.iter().map(note).collect(),
         }
     }
@@ -262,35 +263,6 @@ impl<'a> Writer<'a> {
         }
         Some(named)
     }
-
-    fn missing(&self) -> wire::Missing<'_> {
-        let missing = missing::Missing::of(self.trace);
-        let image = |one: &missing::MissingImage| {
-            let image = self.trace.image(one.image).map(|image| &image.image);
-            wire::MissingImage {
-                image: self.name(one.image),
-                version: image.and_then(|image| image.version.as_deref()),
-                uuid: image.and_then(|image| image.uuid).map(wire::UuidText),
-                frames: one.frames,
-                pass: one.pass,
-            }
-        };
-        let unknown = |one: &missing::UnknownFrames| wire::Unknown {
-            region: one.region.word(),
-            frames: one.frames,
-            lowest: one.range.map(|(lowest, _)| lowest.into()),
-            highest: one.range.map(|(_, highest)| highest.into()),
-            pass: one.region.pass(),
-        };
-        wire::Missing {
-            images: missing.images.iter().map(image).collect(),
-            unknown: missing.unknown.iter().map(unknown).collect(),
-            user: (missing.user_images > 0).then_some(wire::MissingUser {
-                images: missing.user_images,
-                frames: missing.user_frames,
-            }),
-        }
-    }
 }
 
 fn with_names<'a>(plain: wire::Frame<'a>, named: &'a Named) -> wire::Frame<'a> {
@@ -327,102 +299,6 @@ fn said(said_: &model::Said) -> wire::Said<'_> {
         file: said_.file.as_deref(),
         line: said_.line,
         inlined: said_.inlined.iter().map(said).collect(),
-    }
-}
-
-fn wire_image<'a>(name: &'a str, image: &'a TraceImage) -> wire::Image<'a> {
-    let stated = &image.image;
-    let segments = stated
-        .placements
-        .iter()
-        .filter_map(|placement| match placement {
-            Placement::LoadedAt(_) => None,
-            Placement::SegmentAt { segment, address } => Some(wire::StatedSegment {
-                segment,
-                address: (*address).into(),
-            }),
-        });
-    let refused = image.refused.iter().map(|refusal| wire::Refused {
-        path: &refusal.path,
-        uuid: refusal.uuid.map(wire::UuidText),
-        why: &refusal.why,
-    });
-    let (space, process) = match image.space {
-        SpaceId::Kernel => ("kernel", None),
-        SpaceId::Process(index) => ("user", Some(index)),
-    };
-    wire::Image {
-        name,
-        executable: stated.executable.as_deref(),
-        kind: words::kind(stated.kind),
-        space,
-        process,
-        uuid: stated.uuid.map(wire::UuidText),
-        version: stated.version.as_deref(),
-        load_address: stated.load_address().map(wire::Hex::from),
-        stated_segments: segments.collect(),
-        size: stated.size,
-        path: stated.path.as_deref(),
-        origin: match stated.origin {
-            Origin::Report => "report",
-            Origin::Listing => "listing",
-        },
-        frames: image.frames,
-        used: image.used.as_ref().map(used),
-        refused: refused.collect(),
-    }
-}
-
-fn used(used: &UsedSource) -> wire::Used<'_> {
-    let mut paths = used.paths.iter().map(String::as_str);
-    let segments = used
-        .slides
-        .segments
-        .iter()
-        .map(|segment| wire::PlacedSegment {
-            name: &segment.name,
-            start: segment.range.start.into(),
-            end: segment.range.end.into(),
-            slide: wire::Hex(segment.slide.0),
-        });
-    wire::Used {
-        source: paths.next(),
-        dsym: paths.next(),
-        source_uuid: used.uuid.map(wire::UuidText),
-        matched_by: match used.matched_by {
-            MatchedBy::Uuid => "uuid",
-            MatchedBy::BundleIdentifier => "bundle-identifier",
-            MatchedBy::ExecutableName => "executable-name",
-            MatchedBy::Given => "given",
-            MatchedBy::Kernel => "kernel",
-        },
-        placed_by: match used.placed_by {
-            PlacedBy::Given => "given",
-            PlacedBy::Report => "report",
-            PlacedBy::Listing => "listing",
-            PlacedBy::Linked => "linked",
-            PlacedBy::Slide => "slide",
-            PlacedBy::Offsets => "offsets",
-        },
-        detail: match used.detail {
-            Detail::Nothing => "nothing",
-            Detail::FunctionStarts => "function-starts",
-            Detail::Exports => "exports",
-            Detail::Symbols => "symbols",
-            Detail::Lines => "lines",
-        },
-        other_build: used.mismatched,
-        segments: segments.collect(),
-        remarks: used.remarks.iter().map(String::as_str).collect(),
-    }
-}
-
-fn unused(file: &crate::resolve::UnusedFile) -> wire::Unused<'_> {
-    wire::Unused {
-        path: &file.path,
-        name: file.name.as_deref(),
-        uuid: file.uuid.map(wire::UuidText),
-        why: &file.why,
     }
 }
 

@@ -9,7 +9,7 @@ use std::mem;
 use kstack_model::{ImageKind, Placement};
 
 use super::document::{Document, ProcessBlock, ThreadBlock};
-use super::escape::{CodeElement, CodeSpan, Visible};
+use super::escape::{CodeElement, CodeSpan, Whole};
 use super::stacks::{PLAIN, write_process};
 use super::words::{self, Count, ShownUuid};
 use super::{RenderOptions, Renderer};
@@ -29,11 +29,11 @@ fn write(trace: &Trace, options: &RenderOptions, out: &mut dyn Write) -> io::Res
     let focus = Focus::of(&document, &processes);
     let (full, folded) = focus.split(&document, processes);
     if !full.is_empty() {
-        writeln!(out, "\n## {}\n", focus.heading())?;
+        writeln!(out, "\n## {}", focus.heading())?;
     }
     let mut fence = Vec::new();
     for block in &full {
-        writeln!(out, "### {}\n", Heading(block))?;
+        writeln!(out, "\n### {}\n", Heading(block))?;
         write_fenced(&document, block, &mut fence, out)?;
     }
     if !folded.is_empty() {
@@ -42,7 +42,7 @@ fn write(trace: &Trace, options: &RenderOptions, out: &mut dyn Write) -> io::Res
         } else {
             "Other threads"
         };
-        writeln!(out, "\n## {heading}\n")?;
+        writeln!(out, "\n## {heading}")?;
     }
     for block in &folded {
         write_folded(&document, block, &mut fence, out)?;
@@ -61,25 +61,16 @@ fn write(trace: &Trace, options: &RenderOptions, out: &mut dyn Write) -> io::Res
 fn write_head(document: &Document<'_>, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "# Kernel trace\n")?;
     for field in &document.head {
-        let ours = |c: char| c.is_ascii_alphanumeric() || c == ' ';
-        if field.name.chars().all(ours) {
-            writeln!(
-                out,
-                "- {}: {}",
-                Visible(&field.name),
-                CodeSpan(&field.value)
-            )?;
+        let value = CodeSpan(&field.value);
+        if field.is_fact {
+            writeln!(out, "- {}: {value}", CodeSpan(&field.name))?;
         } else {
-            writeln!(
-                out,
-                "- {}: {}",
-                CodeSpan(&field.name),
-                CodeSpan(&field.value)
-            )?;
+            writeln!(out, "- {}: {value}", field.name)?;
         }
     }
     for (name, image) in document.images() {
-        if image.image.kind == ImageKind::Kext && image.used.is_some() {
+        let concerns = image.used.is_some() || image.frames > 0;
+        if image.image.kind == ImageKind::Kext && concerns {
             write!(out, "- Kext: {}", CodeSpan(name))?;
             match &image.image.version {
                 Some(version) => writeln!(out, " {}", CodeSpan(version))?,
@@ -91,7 +82,7 @@ fn write_head(document: &Document<'_>, out: &mut dyn Write) -> io::Result<()> {
         return Ok(());
     };
     writeln!(out, "\nMade by, and repeated with:\n")?;
-    write_fence("sh", format!("{}\n", Visible(command)).as_bytes(), out)
+    write_fence("sh", format!("{}\n", Whole(command)).as_bytes(), out)
 }
 
 /// Which threads are shown in full.
@@ -182,7 +173,7 @@ fn write_folded(
     fence: &mut Vec<u8>,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    write!(out, "<details>\n<summary>")?;
+    write!(out, "\n<details>\n<summary>")?;
     match &block.process.name {
         Some(name) => write!(out, "{}", CodeElement(name))?,
         None => write!(out, "process without a name")?,
@@ -193,7 +184,7 @@ fn write_folded(
     let threads = Count(block.threads.len(), "thread");
     writeln!(out, ": {threads}</summary>\n")?;
     write_fenced(document, block, fence, out)?;
-    writeln!(out, "</details>\n")
+    writeln!(out, "\n</details>")
 }
 
 fn write_fenced(
@@ -204,17 +195,17 @@ fn write_fenced(
 ) -> io::Result<()> {
     fence.clear();
     write_process(document, block, PLAIN, fence)?;
-    write_fence("text", fence, out)?;
-    writeln!(out)
+    write_fence("text", fence, out)
 }
 
 /// Whole lines inside a fence longer than any run of backticks in them.
 fn write_fence(language: &str, lines: &[u8], out: &mut dyn Write) -> io::Result<()> {
     let runs = lines.split(|byte| *byte != b'`').map(<[u8]>::len);
-    let length = runs.max().unwrap_or_default().max(2) + 1;
-    writeln!(out, "{:`<length$}{language}", "")?;
+    // Not a width of the formatter, which ends at 65,535: a command can hold more.
+    let fence = "`".repeat(runs.max().unwrap_or_default().max(2) + 1);
+    writeln!(out, "{fence}{language}")?;
     out.write_all(lines)?;
-    writeln!(out, "{:`<length$}", "")
+    writeln!(out, "{fence}")
 }
 
 fn write_images(document: &Document<'_>, out: &mut dyn Write) -> io::Result<()> {
@@ -305,8 +296,10 @@ fn write_missing(document: &Document<'_>, out: &mut dyn Write) -> io::Result<()>
     for unknown in &missing.unknown {
         let frames = Count(unknown.frames, "frame");
         write!(out, "- {frames} {}", unknown.region.in_words())?;
-        if let Some((lowest, highest)) = unknown.range {
-            write!(out, " (`{lowest}` to `{highest}`)")?;
+        match unknown.range {
+            Some((lowest, highest)) if lowest == highest => write!(out, " (`{lowest}`)")?,
+            Some((lowest, highest)) => write!(out, " (`{lowest}` to `{highest}`)")?,
+            None => {}
         }
         match unknown.region.pass() {
             Some(pass) => writeln!(out, "; pass {}", CodeSpan(pass))?,

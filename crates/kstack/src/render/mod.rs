@@ -18,6 +18,9 @@ mod text;
 mod wire;
 mod words;
 
+#[cfg(test)]
+mod tests;
+
 use std::io::{self, Write};
 
 use crate::resolve::Trace;

@@ -89,7 +89,7 @@ pub(crate) fn write_fields(
     out: &mut dyn Write,
 ) -> io::Result<()> {
     let heading = style.heading;
-    for Field { name, value } in fields {
+    for Field { name, value, .. } in fields {
         let (name, value) = (Visible(name), Visible(value));
         writeln!(out, "{indent}{heading}{name}:{heading:#} {value}")?;
     }

@@ -299,6 +299,7 @@ pub(crate) struct Unused<'a> {
     pub(crate) name: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) uuid: Option<UuidText>,
+    pub(crate) reason: &'static str,
     pub(crate) why: &'a str,
 }
 
@@ -352,10 +353,6 @@ impl Serialize for UuidText {
     }
 }
 
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "serde passes a reference"
-)]
 fn is_false(flag: &bool) -> bool {
     !flag
 }

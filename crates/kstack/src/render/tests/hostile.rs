@@ -1,0 +1,334 @@
+//! Names that try to be more than names, in every place and every output.
+
+use std::borrow::Cow;
+
+use kstack_model::{Fact, Note, Said, Side, Stack, Value};
+
+use super::sample::{self, Answer, SPL, ZFS, named, source};
+use super::text::without_styles;
+use super::*;
+use crate::render::escape::is_hidden;
+use crate::resolve::{Refusal, UnusedFile, UnusedReason, Why};
+
+const PAYLOADS: &[&str] = &[
+    // Terminals.
+    "\0",
+    "\u{1b}[31mred",
+    "\u{1b}[2J\u{1b}[H",
+    "\u{1b}]0;title\u{7}",
+    "\u{1b}]8;;http://example.com\u{1b}\\link\u{1b}]8;;\u{1b}\\",
+    "\u{1b}P+q\u{1b}\\",
+    "\u{1b}c",
+    "\u{9b}31m",
+    "\u{90}q\u{9c}",
+    "\u{7}\u{8}\u{8}\u{8}gone",
+    "\u{7f}\u{7f}",
+    "over\rwritten",
+    "two\nlines",
+    "two\r\nlines",
+    "\u{b}\u{c}",
+    "\u{85}next line",
+    "tab\tstop",
+    "[0m",
+    // Readers.
+    "\u{202e}txet",
+    "\u{2066}\u{2069}",
+    "\u{200f}\u{200e}\u{61c}",
+    "zero\u{200b}width\u{200d}\u{feff}",
+    "soft\u{ad}hyphen",
+    "line\u{2028}paragraph\u{2029}",
+    "tag\u{e0041}\u{e0042}",
+    "fill\u{3164}\u{115f}",
+    "\u{fff9}note\u{fffa}\u{fffb}",
+    "lone \u{fffd} surrogate",
+    // HTML.
+    "<script>alert(1)</script>",
+    "<img src=x onerror=alert(1)>",
+    "</code></summary></details><b>",
+    "</details>",
+    "<!-- ",
+    "-->",
+    "<![CDATA[",
+    "]]>",
+    "&lt;b&gt;",
+    "&#64;team",
+    "&nbsp;",
+    "\" onmouseover=\"x",
+    "' onmouseover='x",
+    "<https://example.com>",
+    // Markdown.
+    "`",
+    "``",
+    "```",
+    "````\n# heading\n````",
+    "a`b``c```d````e",
+    "~~~",
+    "\n~~~\n",
+    "|",
+    "a|b|c",
+    "\\|",
+    "\\",
+    "\\`",
+    "| --- | --- |",
+    "# heading",
+    "\n\n# heading",
+    "- item",
+    "1. item",
+    "> quote",
+    "---",
+    "===",
+    "* * *",
+    "**bold** _em_ ~~no~~",
+    "[text](javascript:alert(1))",
+    "![image](http://example.com/x.png)",
+    "[ref]: http://example.com",
+    "[^1]",
+    "- [ ] task",
+    "    indented",
+    "$x^2$",
+    "$`x`$",
+    ":smile:",
+    // Issue trackers.
+    "@team",
+    "@org/team",
+    "#123",
+    "GH-1",
+    "org/repo#123",
+    "!12",
+    "~label",
+    "Fixes #1",
+    "0123456789abcdef0123456789abcdef01234567",
+    "www.example.com",
+    "http://example.com",
+    "mailto:a@example.com",
+    "a@example.com",
+    "/close",
+    // Our own shapes.
+    "PID: 1",
+    "Images missing:",
+    "x (in mach_kernel) + 1 (0x1)",
+    "\\u{1b}",
+    "\"},{\"pid\":1",
+    "{{7*7}}",
+    "%s%n",
+    "$(reboot)",
+];
+
+/// A trace that shows the name in every place where a name can stand.
+fn named_everywhere(name: &str) -> Trace {
+    let own = || Some(name.to_owned());
+    let mut found = named(name);
+    found.frames = vec![source(name, name, 1, 1), source(name, name, 2, 2)];
+    let mut nearest = named(name);
+    nearest.certainty = kstack_symbols::Certainty::Nearest;
+    let said = Said {
+        image: own(),
+        symbol: own(),
+        file: own(),
+        inlined: vec![Said {
+            symbol: own(),
+            file: own(),
+            ..Said::default()
+        }],
+        ..Said::default()
+    };
+    let mut disputed = Answer::named(1, SPL, 0x30, 12, named("other"));
+    disputed.said = Some(said.clone());
+    let mut unverified = Answer::in_image(2, ZFS, 0x40, Why::NoSymbolFile);
+    unverified.said = Some(said);
+    let mut trace = sample::one(vec![
+        Answer::named(1, SPL, 0x10, 12, found),
+        Answer::named(1, SPL, 0x20, 12, nearest),
+        disputed,
+        unverified,
+        Answer::in_image(2, ZFS, 0x50, Why::NoSymbolThere),
+    ]);
+    let fact = Fact {
+        name: Cow::Owned(name.to_owned()),
+        value: Value::Text(name.to_owned()),
+    };
+    for image in &mut trace.images {
+        image.image.name = own();
+        image.image.version = own();
+        image.refused = vec![Refusal {
+            path: name.to_owned(),
+            uuid: None,
+            why: name.to_owned(),
+        }];
+        if let Some(used) = &mut image.used {
+            used.paths = vec![name.to_owned(), name.to_owned()];
+            used.remarks = vec![name.to_owned()];
+        }
+    }
+    trace.unused = vec![UnusedFile {
+        path: name.to_owned(),
+        name: own(),
+        uuid: None,
+        reason: UnusedReason::NotPlaced,
+        why: name.to_owned(),
+    }];
+    trace.notes = vec![Note::new(name)];
+    let report = &mut trace.report;
+    report.variant = own();
+    report.machine.os_version = own();
+    report.machine.kernel_version = own();
+    report.machine.model = own();
+    report.machine.boot_args = own();
+    report.notes = vec![Note::new(name)];
+    report.facts = vec![fact.clone()];
+    let folded = sample::thread(1, vec![Stack::new(Side::User, vec![])]);
+    report.processes.push(sample::process(7, "", vec![folded]));
+    for process in &mut report.processes {
+        process.name = own();
+        process.path = own();
+        process.facts = vec![fact.clone()];
+        for thread in &mut process.threads {
+            thread.name = own();
+            thread.queue = own();
+            thread.facts = vec![fact.clone()];
+        }
+    }
+    trace
+}
+
+fn options(name: &str) -> RenderOptions {
+    RenderOptions {
+        command: Some(name.to_owned()),
+        facts: true,
+        ..RenderOptions::default()
+    }
+}
+
+fn all_payloads() -> impl Iterator<Item = String> {
+    let huge = ["A", "`", "\u{202e}", "é"].map(|unit| unit.repeat(1_000_000 / unit.len()));
+    PAYLOADS
+        .iter()
+        .map(|payload| (*payload).to_owned())
+        .chain(huge)
+}
+
+const HARMLESS: &str = "harmless";
+
+#[test]
+fn no_name_reaches_the_terminal_or_makes_a_line() {
+    for color in [false, true] {
+        let render = |name: &str| {
+            let options = RenderOptions {
+                color,
+                ..options(name)
+            };
+            let trace = named_everywhere(name);
+            let text = rendered("text", &trace, &options) + &images_text(&trace, &options);
+            without_styles(&text)
+        };
+        let lines = render(HARMLESS).lines().count();
+        for payload in all_payloads() {
+            let text = render(&payload);
+            let active = text.chars().find(|c| *c != '\n' && is_hidden(*c));
+            assert_eq!(active, None, "{:.40}", payload.escape_default());
+            assert_eq!(
+                text.lines().count(),
+                lines,
+                "{:.40}",
+                payload.escape_default()
+            );
+        }
+    }
+}
+
+#[test]
+fn no_name_is_markup_in_markdown() {
+    let render = |name: &str| rendered("markdown", &named_everywhere(name), &options(name));
+    let harmless = skeleton(&render(HARMLESS));
+    assert!(!harmless.contains(HARMLESS), "{harmless}");
+    for payload in all_payloads() {
+        let markdown = render(&payload);
+        let active = markdown.chars().find(|c| *c != '\n' && is_hidden(*c));
+        assert_eq!(active, None, "{:.40}", payload.escape_default());
+        assert_eq!(
+            skeleton(&markdown),
+            harmless,
+            "{:.40}",
+            payload.escape_default()
+        );
+    }
+}
+
+/// What of a Markdown text a tracker reads as markup: all but fenced blocks,
+/// code spans and code elements, after the rules of CommonMark for their ends.
+fn skeleton(markdown: &str) -> String {
+    let mut skeleton = String::new();
+    let mut fence: Option<usize> = None;
+    for line in markdown.lines() {
+        let body = line.trim_start_matches(' ');
+        let ticks = body.bytes().take_while(|byte| *byte == b'`').count();
+        let can_fence = line.len() - body.len() < 4 && ticks >= 3;
+        match fence {
+            Some(open) => {
+                if can_fence && ticks >= open && body[ticks..].trim().is_empty() {
+                    fence = None;
+                    skeleton.push_str("fence\n");
+                }
+            }
+            None if can_fence && !body[ticks..].contains('`') => fence = Some(ticks),
+            None => {
+                skeleton.push_str(&without_code(line));
+                skeleton.push('\n');
+            }
+        }
+    }
+    assert_eq!(fence, None, "a fence is open at the end");
+    skeleton
+}
+
+fn without_code(line: &str) -> String {
+    if let Some((before, rest)) = line.split_once("<code>") {
+        let (code, after) = rest.split_once("</code>").unwrap();
+        assert!(!code.contains(['<', '>', '"']), "{code:.40}");
+        return format!("{before}<code/>{after}");
+    }
+    // Cells are split before spans are read: a pipe in a span would still end its cell.
+    let spans: Vec<&str> = line.split('`').collect();
+    assert!(spans.len() % 2 == 1, "a code span is open: {line:.80}");
+    assert!(
+        spans
+            .iter()
+            .skip(1)
+            .step_by(2)
+            .all(|code| !code.contains('|'))
+    );
+    spans.into_iter().step_by(2).collect::<Vec<_>>().join("`")
+}
+
+#[test]
+fn every_name_comes_out_of_json_as_it_went_in() {
+    let mut documents = Vec::new();
+    for payload in PAYLOADS {
+        let json = rendered("json", &named_everywhere(payload), &options(payload));
+        assert!(json.bytes().all(|byte| byte == b'\n' || byte >= 0x20));
+        let document: serde_json::Value = serde_json::from_str(&json).unwrap();
+        assert_eq!(document["images"][0]["name"], *payload);
+        let process = &document["processes"][0];
+        assert_eq!(process["name"], *payload);
+        assert_eq!(process["facts"][*payload], *payload);
+        let frame = &process["threads"][0]["stacks"][0]["frames"][0];
+        assert_eq!(frame["symbol"], *payload);
+        assert_eq!(frame["inlined"][0]["file"], *payload);
+        documents.push(json);
+        documents.push(images_json(&named_everywhere(payload), &options(payload)));
+    }
+    super::json::follows_the_schema(&documents);
+}
+
+#[test]
+fn a_huge_name_does_not_make_a_huge_text() {
+    let huge = "A".repeat(1_000_000);
+    for format in ["text", "markdown"] {
+        let command = RenderOptions {
+            command: None,
+            ..options(&huge)
+        };
+        let text = rendered(format, &named_everywhere(&huge), &command);
+        assert!(text.len() < 500_000, "{}", text.len());
+    }
+}

@@ -1,0 +1,122 @@
+//! The Markdown.
+
+use insta::assert_snapshot;
+
+use super::sample::{self, Answer, KERNEL, hang, named};
+use super::*;
+
+#[test]
+fn a_hang_shows_the_threads_of_the_given_kexts_and_folds_the_rest() {
+    let options = RenderOptions {
+        command: Some("kstack symbolicate hang.txt --kext /k/spl --format markdown".to_owned()),
+        ..RenderOptions::default()
+    };
+    assert_snapshot!(rendered("markdown", &hang(), &options), @r"
+    # Kernel trace
+
+    - Report: `stackshot-legacy`
+    - OS: `OS X 10.8 (12A1)`
+    - Architecture: `x86_64`
+    - Kernel addresses: `without the kernel's slide`
+    - Kext: `net.lundman.spl`, version not stated
+    - Kext: `net.lundman.zfs` `1.0.0`
+
+    Made by, and repeated with:
+
+    ```sh
+    kstack symbolicate hang.txt --kext /k/spl --format markdown
+    ```
+
+    ## Threads in the given kexts
+
+    ### `zpool` (PID 156)
+
+    ```text
+    PID: 156
+        Process: zpool
+        Thread ID: 0x4e2
+        Thread name: txg_sync
+        Thread state: 0x9 == TH_WAIT | TH_UNINT (blocked, cannot be interrupted)
+        Thread wait_event: 0xffffff8006608a6c
+        Kernel stack:
+        machine_switch_context (in mach_kernel) + 366 (0xffffff80002b3d3e)
+          sub_ffffff800022e210 (in mach_kernel) + 1281 (0xffffff800022e711) [no name: function start only]
+            thread_block_reason (in mach_kernel) + 300 (0xffffff800022d9dc) [said: _stfattach + 0x558]
+              cv_check_owner [inlined in spl_cv_wait] (in net.lundman.spl) spl-condvar.c:22:7
+              spl_cv_wait (in net.lundman.spl) + 54 (0xffffff7f80e52a76) spl-condvar.c:41:3
+                net.lundman.spl + 0x9000 (after spl_mutex_exit + 4711) (0xffffff7f80e53000)
+                  net.lundman.zfs + 0x5a257 (0xffffff7f80eda257) [no symbol file]
+                    arc_read (in net.lundman.zfs) + 12 (0xffffff7f80edb000) [said by the report, not verified]
+                      net.lundman.zfs + 0x95b000 (0xffffff7f817db000) [uncertain: only the nearest image below; no symbol file]
+                        0xffffff7ff0000000 [no known image lies there]
+                          0xffffff8012340000 [no known image lies there]
+        [cut short: the stack went on]
+    ```
+
+    ## Other threads
+
+    <details>
+    <summary><code>kernel_task</code> (PID 0): 1 thread</summary>
+
+    ```text
+    PID: 0
+        Process: kernel_task
+        Thread ID: 0x4e3
+        Thread state: 0x85 == TH_WAIT | TH_RUN | TH_IDLE (idle thread of a processor)
+        Thread continuation: 0xffffff800022e000
+        (no stack)
+    ```
+
+    </details>
+
+    ## Images
+
+    | image | version | UUID | load address | frames | symbol file |
+    | --- | --- | --- | --- | ---: | --- |
+    | `mach_kernel` | | `11111111-1111-1111-1111-111111111111` | `0xffffff8000200000` | 3 | `/k/mach_kernel`, matched by UUID, placed by the report; names, inlined functions and lines |
+    | `net.lundman.spl` | | `22222222-2222-2222-2222-222222222222` | `0xffffff7f80e4a000` | 2 | `/k/spl`, matched by UUID, placed by the report; names, inlined functions and lines |
+    | `net.lundman.zfs` | `1.0.0` | `33333333-3333-3333-3333-333333333333` | `0xffffff7f80e80000` | 3 | missing |
+
+    ## Missing
+
+    - `net.lundman.zfs` `1.0.0`, UUID `33333333-3333-3333-3333-333333333333`: 3 frames; pass `--kext PATH, the build with this UUID`
+    - 1 frame where kexts are loaded (`0xffffff7ff0000000`); pass `--kextstat FILE, or --kext PATH@ADDRESS`
+    - 1 frame in no known image (`0xffffff8012340000`)
+
+    ## Files not used
+
+    - `/k/zfs.kext` for `net.lundman.zfs`: `has no UUID; pass the build that was loaded`
+    - `/k/other.kext`, `com.example.other`, UUID `44444444-4444-4444-4444-444444444444`: `no image of the report has this UUID`
+
+    ## Notes
+
+    - offset 0x40: `12 bytes skipped`
+    - `one kext is missing`
+    ");
+}
+
+#[test]
+fn without_a_thread_in_a_given_kext_those_with_names_stand_open() {
+    let trace = sample::one(vec![Answer::named(0, KERNEL, 8, 4, named("thread_block"))]);
+    let markdown = rendered("markdown", &trace, &RenderOptions::default());
+    assert!(markdown.contains("## Threads with names, idle ones apart\n\n### `zpool` (PID 156)\n"));
+    assert!(!markdown.contains("<details>"));
+}
+
+#[test]
+fn a_panicked_thread_is_never_folded() {
+    let mut trace = sample::one(vec![Answer::nowhere(0x10)]);
+    let folded = rendered("markdown", &trace, &RenderOptions::default());
+    assert!(folded.contains("## Threads\n\n<details>"));
+    trace.report.processes[0].threads[0].role = kstack_model::ThreadRole::Panicked;
+    let open = rendered("markdown", &trace, &RenderOptions::default());
+    assert!(!open.contains("<details>"));
+}
+
+#[test]
+fn a_fence_is_longer_than_any_run_of_backticks_in_it() {
+    let trace = sample::one(vec![Answer::named(0, KERNEL, 8, 4, named("a`````b"))]);
+    let markdown = rendered("markdown", &trace, &RenderOptions::default());
+    assert!(markdown.contains("\n``````text\n"));
+    assert!(markdown.contains("a`````b (in"));
+}
