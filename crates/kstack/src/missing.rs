@@ -44,7 +44,7 @@ pub struct UnknownFrames {
 /// Where a kernel address lies by the layout of 64-bit Intel kernels.
 ///
 /// xnu keeps kexts within reach of a 32-bit branch, in the two gigabytes below
-/// `VM_MIN_KERNEL_ADDRESS` (xnu-2050.48.11, `osfmk/mach/i386/vm_param.h`,
+/// `VM_MIN_KERNEL_ADDRESS` (xnu-11417.101.15, `osfmk/mach/i386/vm_param.h`,
 /// `VM_MIN_KERNEL_AND_KEXT_ADDRESS`). For the same reason the kernel's own
 /// code is within the two gigabytes above it. Other kernels have no such
 /// fixed borders, and nothing is said about theirs.
@@ -96,30 +96,6 @@ impl Region {
             Region::Elsewhere | Region::Overlap => None,
         }
     }
-
-    fn of(address: Option<Address>, trace: &Trace) -> Region {
-        // Legacy stackshots do not state the CPU; on the Mac they are of Intel machines.
-        let arch = trace.report.machine.arch.unwrap_or(Arch::X86_64);
-        let (true, Some(Address(address))) = (arch.is_kin_of(Arch::X86_64), address) else {
-            return Region::Elsewhere;
-        };
-        match address {
-            KEXTS..KERNEL => Region::Kexts,
-            KERNEL..BEYOND if !has_kernel(trace) => Region::Kernel,
-            _ => Region::Elsewhere,
-        }
-    }
-}
-
-/// Whether a symbol file tells how far the kernel reaches: what lies past it is not the kernel.
-fn has_kernel(trace: &Trace) -> bool {
-    trace.images.iter().any(|image| {
-        let kernel = matches!(
-            image.image.kind,
-            ImageKind::Kernel | ImageKind::KernelCollection
-        );
-        kernel && image.used.is_some()
-    })
 }
 
 impl Missing {
@@ -166,6 +142,7 @@ fn what_to_pass(image: &TraceImage) -> &'static str {
 }
 
 fn unknown_frames(trace: &Trace) -> Vec<UnknownFrames> {
+    let layout = Layout::of(trace);
     let mut regions: BTreeMap<Region, UnknownFrames> = BTreeMap::new();
     let threads = trace
         .report
@@ -183,7 +160,7 @@ fn unknown_frames(trace: &Trace) -> Vec<UnknownFrames> {
         let address = trace.address(SpaceId::Kernel, frame);
         let region = match why {
             Why::Overlap => Region::Overlap,
-            _ => Region::of(address, trace),
+            _ => layout.region(address),
         };
         let known = regions.entry(region).or_insert(UnknownFrames {
             region,
@@ -197,4 +174,33 @@ fn unknown_frames(trace: &Trace) -> Vec<UnknownFrames> {
         }
     }
     regions.into_values().collect()
+}
+
+/// What can be told from an address alone.
+struct Layout {
+    /// Whether the borders of 64-bit Intel kernels hold.
+    is_intel: bool,
+    /// Whether a symbol file tells how far the kernel reaches: what lies past it is not the kernel.
+    has_kernel: bool,
+}
+
+impl Layout {
+    fn of(trace: &Trace) -> Layout {
+        // Legacy stackshots do not state the CPU; on the Mac they are of Intel machines.
+        let arch = trace.report.machine.arch.unwrap_or(Arch::X86_64);
+        let kernel = [ImageKind::Kernel, ImageKind::KernelCollection];
+        let mut used = trace.images.iter().filter(|image| image.used.is_some());
+        Layout {
+            is_intel: arch.is_kin_of(Arch::X86_64),
+            has_kernel: used.any(|image| kernel.contains(&image.image.kind)),
+        }
+    }
+
+    fn region(&self, address: Option<Address>) -> Region {
+        match address {
+            Some(Address(KEXTS..KERNEL)) if self.is_intel => Region::Kexts,
+            Some(Address(KERNEL..BEYOND)) if self.is_intel && !self.has_kernel => Region::Kernel,
+            _ => Region::Elsewhere,
+        }
+    }
 }

@@ -17,6 +17,10 @@ pub(crate) struct Visible<'a>(pub(crate) &'a str);
 
 impl fmt::Display for Visible<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Nearly every name is plain ASCII, and there are tens of thousands.
+        if self.0.len() <= SHOWN && self.0.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+            return f.write_str(self.0);
+        }
         write_cut(f, self.0, |_| None)
     }
 }
@@ -100,7 +104,7 @@ fn write_escaped(f: &mut fmt::Formatter<'_>, text: &str, special: Special) -> fm
     let mut plain = 0;
     for (at, c) in text.char_indices() {
         let replacement = special(c);
-        if replacement.is_none() && (matches!(c, ' '..='~') || !is_hidden(c)) {
+        if replacement.is_none() && !is_hidden(c) {
             continue;
         }
         f.write_str(text.get(plain..at).unwrap_or_default())?;

@@ -310,7 +310,7 @@ fn write_missing(document: &Document<'_>, out: &mut dyn Write) -> io::Result<()>
         let images = Count(missing.user_images, "user image");
         writeln!(
             out,
-            "- {images} with {}, not asked for",
+            "- {images} with {} have no symbol file",
             Count(missing.user_frames, "frame")
         )?;
     }

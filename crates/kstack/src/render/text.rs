@@ -86,7 +86,7 @@ fn write_missing(document: &Document<'_>, style: Palette, out: &mut dyn Write) -
     if missing.user_images > 0 {
         let images = Count(missing.user_images, "user image");
         let frames = Count(missing.user_frames, "frame");
-        writeln!(out, "    {images} with {frames}, not asked for")?;
+        writeln!(out, "    {images} with {frames} have no symbol file")?;
     }
     Ok(())
 }

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use kstack_model::{Fact, Note, Said, Side, Stack, Value};
+use proptest::prelude::*;
 
 use super::sample::{self, Answer, SPL, ZFS, named, source};
 use super::text::without_styles;
@@ -255,7 +256,7 @@ fn no_name_is_markup_in_markdown() {
 }
 
 /// What of a Markdown text a tracker reads as markup: all but fenced blocks,
-/// code spans and code elements, after the rules of CommonMark for their ends.
+/// code spans and code elements, after the rules of `CommonMark` for their ends.
 fn skeleton(markdown: &str) -> String {
     let mut skeleton = String::new();
     let mut fence: Option<usize> = None;
@@ -330,5 +331,19 @@ fn a_huge_name_does_not_make_a_huge_text() {
         };
         let text = rendered(format, &named_everywhere(&huge), &command);
         assert!(text.len() < 500_000, "{}", text.len());
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn any_name_stays_a_name(name in r"x(?s:.|[`|<&\\n\\\\@#]){0,40}") {
+        let trace = named_everywhere(&name);
+        let text = rendered("text", &trace, &options(&name));
+        prop_assert!(text.chars().all(|c| c == '\n' || !is_hidden(c)));
+        let harmless = rendered("markdown", &named_everywhere(HARMLESS), &options(HARMLESS));
+        let markdown = rendered("markdown", &trace, &options(&name));
+        prop_assert_eq!(skeleton(&markdown), skeleton(&harmless));
     }
 }

@@ -143,20 +143,14 @@ fn the_example_in_the_documentation_is_what_is_written() {
         ..named("spl_cv_wait")
     };
     let mut trace = sample::one(vec![
-        Answer::named(1, SPL, 0x8a76, 54, cv_wait),
-        Answer::in_image(2, ZFS, 0x5b000, Why::NoSymbolFile).said("arc_read", 12),
+        Answer::named(0, SPL, 0x8a76, 54, cv_wait),
+        Answer::in_image(1, ZFS, 0x5b000, Why::NoSymbolFile).said("arc_read", 12),
     ]);
+    let kernel = trace.images.remove(0);
+    trace.images[1].frames = kernel.frames;
     let thread = &mut trace.report.processes[0].threads[0];
     thread.state = Some(kstack_model::ThreadState(0x9));
     thread.wait_event = Some(kstack_model::Address(0xffff_ff80_0660_8a6c));
-    trace.images.remove(0);
-    for answer in trace.resolutions.values_mut() {
-        if let crate::resolve::Resolution::Named { image, .. }
-        | crate::resolve::Resolution::ImageOnly { image, .. } = answer
-        {
-            *image -= 1;
-        }
-    }
     let written = rendered("json", &trace, &RenderOptions::default());
     let page = docs("json.md");
     let example = page
