@@ -100,12 +100,20 @@ impl Symbol {
 impl MachO {
     /// Takes a file apart.
     pub(crate) fn parse(bytes: Vec<u8>) -> Result<MachO> {
-        ensure!(word(&bytes, 0)? == 0xfeed_facf, "not a thin 64-bit little-endian Mach-O file");
+        ensure!(
+            word(&bytes, 0)? == 0xfeed_facf,
+            "not a thin 64-bit little-endian Mach-O file"
+        );
         let mut commands = Vec::new();
         let mut at = HEADER;
         for _ in 0..word(&bytes, 16)? {
             let size = word(&bytes, at + 4)? as usize;
-            commands.push(bytes.get(at..at + size).context("a load command is cut")?.to_vec());
+            commands.push(
+                bytes
+                    .get(at..at + size)
+                    .context("a load command is cut")?
+                    .to_vec(),
+            );
             at += size;
         }
         Ok(MachO {
@@ -128,7 +136,10 @@ impl MachO {
             .filter(|offset| *offset != 0)
             .min()
             .unwrap_or(self.bytes.len());
-        ensure!(head.len() <= room, "no room for the load commands; link with more -headerpad");
+        ensure!(
+            head.len() <= room,
+            "no room for the load commands; link with more -headerpad"
+        );
         self.bytes[..room].fill(0);
         self.bytes[..head.len()].copy_from_slice(&head);
         Ok(self.bytes)
@@ -154,17 +165,23 @@ impl MachO {
 
     /// The first command of a kind.
     pub(crate) fn command(&self, kind: u32) -> Option<&Vec<u8>> {
-        self.commands.iter().find(|command| kind_of(command) == kind)
+        self.commands
+            .iter()
+            .find(|command| kind_of(command) == kind)
     }
 
     /// Keeps only commands of these kinds.
     pub(crate) fn keep_commands(&mut self, kinds: &[u32]) {
-        self.commands.retain(|command| kinds.contains(&kind_of(command)));
+        self.commands
+            .retain(|command| kinds.contains(&kind_of(command)));
     }
 
     /// The segments in file order.
     pub(crate) fn segments(&self) -> Result<Vec<Segment>> {
-        let segments = self.commands.iter().filter(|command| kind_of(command) == LC_SEGMENT_64);
+        let segments = self
+            .commands
+            .iter()
+            .filter(|command| kind_of(command) == LC_SEGMENT_64);
         segments.map(|command| segment(command)).collect()
     }
 
@@ -194,7 +211,11 @@ impl MachO {
         };
         let indirect = word(dynamic, 56)? as usize;
         let mut stubs = BTreeMap::new();
-        for section in self.segments()?.iter().flat_map(|segment| &segment.sections) {
+        for section in self
+            .segments()?
+            .iter()
+            .flat_map(|segment| &segment.sections)
+        {
             if section.flags & 0xff != S_SYMBOL_STUBS {
                 continue;
             }
@@ -202,7 +223,10 @@ impl MachO {
             for index in 0..section.size / u64::from(bytes_per_stub) {
                 let entry = indirect + 4 * (first as usize + index as usize);
                 let symbol = &symbols[word(&self.bytes, entry)? as usize];
-                stubs.insert(symbol.name.clone(), section.address + index * u64::from(bytes_per_stub));
+                stubs.insert(
+                    symbol.name.clone(),
+                    section.address + index * u64::from(bytes_per_stub),
+                );
             }
         }
         Ok(stubs)
@@ -211,7 +235,9 @@ impl MachO {
     /// Sets the UUID.
     pub(crate) fn set_uuid(&mut self, uuid: [u8; 16]) -> Result<()> {
         let mut commands = self.commands.iter_mut();
-        let command = commands.find(|command| kind_of(command) == LC_UUID).context("no UUID")?;
+        let command = commands
+            .find(|command| kind_of(command) == LC_UUID)
+            .context("no UUID")?;
         command[8..24].copy_from_slice(&uuid);
         Ok(())
     }
@@ -220,7 +246,11 @@ impl MachO {
 /// An `LC_SYMTAB` or similar command: kind, size, words.
 pub(crate) fn command_of(kind: u32, words: &[u32]) -> Vec<u8> {
     let size = 8 + 4 * words.len() as u32;
-    [kind, size].iter().chain(words).flat_map(|word| word.to_le_bytes()).collect()
+    [kind, size]
+        .iter()
+        .chain(words)
+        .flat_map(|word| word.to_le_bytes())
+        .collect()
 }
 
 /// Symbols as a table of entries and the strings they point into.
@@ -245,19 +275,26 @@ pub(crate) fn kind_of(command: &[u8]) -> u32 {
 
 /// A 32-bit word at an offset.
 pub(crate) fn word(bytes: &[u8], at: usize) -> Result<u32> {
-    let word = bytes.get(at..at + 4).with_context(|| format!("needs 4 bytes at {at:#x}"))?;
+    let word = bytes
+        .get(at..at + 4)
+        .with_context(|| format!("needs 4 bytes at {at:#x}"))?;
     Ok(u32::from_le_bytes(word.try_into()?))
 }
 
 /// A 64-bit word at an offset.
 pub(crate) fn long(bytes: &[u8], at: usize) -> Result<u64> {
-    let long = bytes.get(at..at + 8).with_context(|| format!("needs 8 bytes at {at:#x}"))?;
+    let long = bytes
+        .get(at..at + 8)
+        .with_context(|| format!("needs 8 bytes at {at:#x}"))?;
     Ok(u64::from_le_bytes(long.try_into()?))
 }
 
 fn string(bytes: &[u8], at: usize) -> Result<String> {
     let rest = bytes.get(at..).context("a string outside the file")?;
-    let end = rest.iter().position(|byte| *byte == 0).unwrap_or(rest.len());
+    let end = rest
+        .iter()
+        .position(|byte| *byte == 0)
+        .unwrap_or(rest.len());
     Ok(String::from_utf8(rest[..end].to_vec())?)
 }
 
@@ -266,7 +303,8 @@ fn fixed(bytes: &[u8]) -> Result<String> {
 }
 
 fn segment(command: &[u8]) -> Result<Segment> {
-    let sections = (0..word(command, 64)? as usize).map(|index| section(&command[72 + 80 * index..]));
+    let sections =
+        (0..word(command, 64)? as usize).map(|index| section(&command[72 + 80 * index..]));
     Ok(Segment {
         name: fixed(&command[8..24])?,
         address: long(command, 24)?,

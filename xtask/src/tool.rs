@@ -30,7 +30,12 @@ pub(crate) fn run_quietly(command: &mut Command) -> Result<()> {
     let output = command.output().or_else(|why| missing(&name, why))?;
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);
-        bail!("{} failed ({}): {}\n{said}", name, output.status, line_of(command));
+        bail!(
+            "{} failed ({}): {}\n{said}",
+            name,
+            output.status,
+            line_of(command)
+        );
     }
     Ok(())
 }

@@ -31,22 +31,49 @@ pub(crate) fn link(image: &Image, kind: Kind, sources: &Path, work: &Path) -> Re
         let stem = unit.source.replace('/', "_");
         let assembly = work.join(format!("{stem}.s"));
         let object = work.join(format!("{stem}.o"));
-        compile(&sources.join(image.name).join(unit.source), sources, &assembly)?;
+        compile(
+            &sources.join(image.name).join(unit.source),
+            sources,
+            &assembly,
+        )?;
         let placed = place(&fs::read_to_string(&assembly)?, image, index)
             .with_context(|| format!("while placing {}", unit.source))?;
         fs::write(&assembly, placed)?;
-        run_quietly(tool("clang-19").args(["-target", TARGET, "-c"]).arg(&assembly).arg("-o").arg(&object))?;
+        run_quietly(
+            tool("clang-19")
+                .args(["-target", TARGET, "-c"])
+                .arg(&assembly)
+                .arg("-o")
+                .arg(&object),
+        )?;
         objects.push(object);
     }
     let linked = work.join(image.name);
     let mut ld = tool("ld64.lld-19");
-    ld.args(["-arch", "x86_64", "-platform_version", "macos", "10.8", "10.8"]);
-    ld.args(["-headerpad", "400", "-undefined", "dynamic_lookup", "-no_fixup_chains"]);
+    ld.args([
+        "-arch",
+        "x86_64",
+        "-platform_version",
+        "macos",
+        "10.8",
+        "10.8",
+    ]);
+    ld.args([
+        "-headerpad",
+        "400",
+        "-undefined",
+        "dynamic_lookup",
+        "-no_fixup_chains",
+    ]);
     match kind {
         Kind::Bundle => ld.arg("-bundle"),
-        Kind::Executable => {
-            ld.args(["-execute", "-pagezero_size", &format!("{EXECUTABLE_BASE:x}"), "-e", "_hndl_unix_scall64"])
-        }
+        Kind::Executable => ld.args([
+            "-execute",
+            "-pagezero_size",
+            &format!("{EXECUTABLE_BASE:x}"),
+            "-e",
+            "_hndl_unix_scall64",
+        ]),
     };
     run_quietly(ld.arg("-o").arg(&linked).args(&objects))?;
     Ok(linked)
@@ -56,12 +83,42 @@ fn compile(source: &Path, sources: &Path, assembly: &Path) -> Result<()> {
     let here = sources.canonicalize()?;
     let mut clang = tool("clang-19");
     clang.current_dir(&here);
-    clang.args(["-target", TARGET, "-mkernel", "-ffreestanding", "-fno-builtin", "-nostdlibinc"]);
-    clang.args(["-O2", "-g", "-gdwarf-4", "-fno-omit-frame-pointer", "-fno-vectorize", "-fno-slp-vectorize"]);
+    clang.args([
+        "-target",
+        TARGET,
+        "-mkernel",
+        "-ffreestanding",
+        "-fno-builtin",
+        "-nostdlibinc",
+    ]);
+    clang.args([
+        "-O2",
+        "-g",
+        "-gdwarf-4",
+        "-fno-omit-frame-pointer",
+        "-fno-vectorize",
+        "-fno-slp-vectorize",
+    ]);
     // A tail call would leave no frame.
-    clang.args(["-fno-optimize-sibling-calls", "-fno-unroll-loops", "-Wall", "-Werror"]);
-    clang.arg(format!("-ffile-prefix-map={}=/Users/builder", here.display()));
-    clang.arg("-I").arg(here.join("include")).arg("-I").arg(here.join("kernel"));
-    clang.arg("-S").arg(source.canonicalize()?).arg("-o").arg(assembly);
+    clang.args([
+        "-fno-optimize-sibling-calls",
+        "-fno-unroll-loops",
+        "-Wall",
+        "-Werror",
+    ]);
+    clang.arg(format!(
+        "-ffile-prefix-map={}=/Users/builder",
+        here.display()
+    ));
+    clang
+        .arg("-I")
+        .arg(here.join("include"))
+        .arg("-I")
+        .arg(here.join("kernel"));
+    clang
+        .arg("-S")
+        .arg(source.canonicalize()?)
+        .arg("-o")
+        .arg(assembly);
     run_quietly(&mut clang)
 }

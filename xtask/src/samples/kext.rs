@@ -8,7 +8,8 @@ use anyhow::Result;
 use super::layout::Image;
 use super::strip::strip;
 use crate::macho::{
-    LC_DYSYMTAB, LC_SEGMENT_64, LC_SOURCE_VERSION, LC_SYMTAB, LC_UUID, MH_KEXT_BUNDLE, MachO, command_of,
+    LC_DYSYMTAB, LC_SEGMENT_64, LC_SOURCE_VERSION, LC_SYMTAB, LC_UUID, MH_KEXT_BUNDLE, MachO,
+    command_of,
 };
 use crate::tool::{run_quietly, tool};
 

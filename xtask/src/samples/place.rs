@@ -18,7 +18,10 @@ const BEFORE_A_CALL: u8 = 0x90;
 /// The assembly of one unit of an image, with every pinned function and call in its place.
 pub(crate) fn place(assembly: &str, image: &Image, unit: usize) -> Result<String> {
     let begin = image.units[unit].begin;
-    let end = image.units.get(unit + 1).map_or(image.code_end, |next| next.begin);
+    let end = image
+        .units
+        .get(unit + 1)
+        .map_or(image.code_end, |next| next.begin);
     let mut pins = image.units[unit].pins.iter();
     let mut placed = String::new();
     let mut open: Option<&Pin> = None;
@@ -30,7 +33,11 @@ pub(crate) fn place(assembly: &str, image: &Image, unit: usize) -> Result<String
             continue;
         }
         if let Some(pin) = next.filter(|pin| is_label_of(line, pin.function)) {
-            ensure!(open.is_none(), "no pinned call in the function before {}", pin.function);
+            ensure!(
+                open.is_none(),
+                "no pinned call in the function before {}",
+                pin.function
+            );
             let at = pin.start - image.load_address - begin;
             writeln!(placed, "\t.org Lunit_begin + {at:#x}, {BETWEEN_FUNCTIONS}")?;
             writeln!(placed, "{line}\nLpin_{}:", pin.function)?;
@@ -39,22 +46,37 @@ pub(crate) fn place(assembly: &str, image: &Image, unit: usize) -> Result<String
         }
         if let Some(pin) = open.filter(|pin| is_call_to(line, &pin.callee)) {
             let at = pin.returns_to - length_of_call(line)?;
-            writeln!(placed, "\t.org Lpin_{} + {at}, {BEFORE_A_CALL}", pin.function)?;
+            writeln!(
+                placed,
+                "\t.org Lpin_{} + {at}, {BEFORE_A_CALL}",
+                pin.function
+            )?;
             open = None;
         }
         writeln!(placed, "{line}")?;
         if !begun && line.contains("__TEXT,__text") {
             let before = if unit == 0 { begin - FIRST_CODE } else { 0 };
             writeln!(placed, "\t.p2align 12, {BETWEEN_FUNCTIONS}")?;
-            writeln!(placed, "\t.space {before:#x}, {BETWEEN_FUNCTIONS}\nLunit_begin:")?;
+            writeln!(
+                placed,
+                "\t.space {before:#x}, {BETWEEN_FUNCTIONS}\nLunit_begin:"
+            )?;
             begun = true;
         }
     }
     if let Some(pin) = open.or(next) {
-        bail!("{} or its pinned call is not in {}", pin.function, image.units[unit].source);
+        bail!(
+            "{} or its pinned call is not in {}",
+            pin.function,
+            image.units[unit].source
+        );
     }
     writeln!(placed, "\t.section __TEXT,__text,regular,pure_instructions")?;
-    writeln!(placed, "\t.org Lunit_begin + {:#x}, {BETWEEN_FUNCTIONS}", end - begin)?;
+    writeln!(
+        placed,
+        "\t.org Lunit_begin + {:#x}, {BETWEEN_FUNCTIONS}",
+        end - begin
+    )?;
     Ok(placed)
 }
 
@@ -73,7 +95,10 @@ fn is_call_to(line: &str, callee: &Callee) -> bool {
 }
 
 fn call_operand(line: &str) -> Option<&str> {
-    line.trim().strip_prefix("callq\t")?.split_whitespace().next()
+    line.trim()
+        .strip_prefix("callq\t")?
+        .split_whitespace()
+        .next()
 }
 
 /// Bytes of a call instruction: `E8 rel32`, `FF /2` through a register, or `FF /2` through memory
@@ -83,11 +108,14 @@ fn length_of_call(line: &str) -> Result<u64> {
     let Some(pointer) = operand.strip_prefix('*') else {
         return Ok(5);
     };
-    let extended = u64::from(pointer.contains("%r8") || pointer.contains("%r9") || pointer.contains("%r1"));
+    let extended =
+        u64::from(pointer.contains("%r8") || pointer.contains("%r9") || pointer.contains("%r1"));
     if pointer.starts_with('%') {
         return Ok(2 + extended);
     }
-    let (displacement, base) = pointer.split_once('(').context("an odd call through memory")?;
+    let (displacement, base) = pointer
+        .split_once('(')
+        .context("an odd call through memory")?;
     ensure!(!base.contains(','), "cannot tell the length of `{operand}`");
     // A base of %rsp or %r12 needs one more byte, %rbp and %r13 always have a displacement.
     let wide = u64::from(base.contains("%rsp") || base.contains("%r12"));

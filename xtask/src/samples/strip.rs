@@ -2,7 +2,9 @@
 
 use anyhow::{Context as _, Result};
 
-use crate::macho::{LC_DYSYMTAB, LC_SEGMENT_64, LC_SYMTAB, MachO, Symbol, command_of, kind_of, symbol_table, word};
+use crate::macho::{
+    LC_DYSYMTAB, LC_SEGMENT_64, LC_SYMTAB, MachO, Symbol, command_of, kind_of, symbol_table, word,
+};
 
 const INDIRECT_SYMBOL_LOCAL: u32 = 0x8000_0000;
 
@@ -12,11 +14,17 @@ pub(crate) fn strip(image: &mut MachO, kept: &[&str]) -> Result<()> {
     let symbols = kept_symbols(&all, kept)?;
     let indirect = indirect_symbols(image, &all, &symbols)?;
     let segments = image.segments()?;
-    let link_edit = segments.iter().find(|segment| segment.name == "__LINKEDIT").context("no __LINKEDIT")?;
+    let link_edit = segments
+        .iter()
+        .find(|segment| segment.name == "__LINKEDIT")
+        .context("no __LINKEDIT")?;
     let start = link_edit.offset;
 
     let (entries, strings) = symbol_table(&symbols);
-    let (indirect_at, strings_at) = (start + entries.len(), start + entries.len() + indirect.len());
+    let (indirect_at, strings_at) = (
+        start + entries.len(),
+        start + entries.len() + indirect.len(),
+    );
     image.bytes.truncate(start);
     image.bytes.extend(&entries);
     image.bytes.extend(&indirect);
@@ -34,7 +42,8 @@ pub(crate) fn strip(image: &mut MachO, kept: &[&str]) -> Result<()> {
     for command in &mut image.commands {
         match kind_of(command) {
             LC_SYMTAB => {
-                let table = [start, symbols.len(), strings_at, strings.len()].map(|number| number as u32);
+                let table =
+                    [start, symbols.len(), strings_at, strings.len()].map(|number| number as u32);
                 *command = command_of(LC_SYMTAB, &table);
             }
             LC_DYSYMTAB => *command = command_of(LC_DYSYMTAB, &dynamic),
@@ -52,12 +61,20 @@ pub(crate) fn strip(image: &mut MachO, kept: &[&str]) -> Result<()> {
 fn kept_symbols(all: &[Symbol], kept: &[&str]) -> Result<Vec<Symbol>> {
     let mut exports = Vec::new();
     for name in kept {
-        let found = all.iter().find(|symbol| symbol.is_defined() && symbol.name.strip_prefix('_') == Some(name));
-        exports.push(found.with_context(|| format!("no symbol {name} to keep"))?.clone());
+        let found = all
+            .iter()
+            .find(|symbol| symbol.is_defined() && symbol.name.strip_prefix('_') == Some(name));
+        exports.push(
+            found
+                .with_context(|| format!("no symbol {name} to keep"))?
+                .clone(),
+        );
     }
     exports.sort_by(|one, other| one.name.cmp(&other.name));
     // dyld's own helper is the linker's idea, no kext has it.
-    let imports = all.iter().filter(|symbol| symbol.is_import() && symbol.name != "dyld_stub_binder");
+    let imports = all
+        .iter()
+        .filter(|symbol| symbol.is_import() && symbol.name != "dyld_stub_binder");
     let mut imports: Vec<_> = imports.cloned().collect();
     imports.sort_by(|one, other| one.name.cmp(&other.name));
     exports.extend(imports);
@@ -72,7 +89,10 @@ fn indirect_symbols(image: &MachO, all: &[Symbol], symbols: &[Symbol]) -> Result
         let old = word(&image.bytes, at + 4 * index)?;
         let name = all.get(old as usize).map(|symbol| &symbol.name);
         let new = symbols.iter().position(|symbol| Some(&symbol.name) == name);
-        indirect.extend(new.map_or(INDIRECT_SYMBOL_LOCAL, |new| new as u32).to_le_bytes());
+        indirect.extend(
+            new.map_or(INDIRECT_SYMBOL_LOCAL, |new| new as u32)
+                .to_le_bytes(),
+        );
     }
     Ok(indirect)
 }

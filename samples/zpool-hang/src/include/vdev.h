@@ -26,6 +26,8 @@ struct vdev {
 	u64 state;
 	u64 not_rotational;
 	u64 in_memory;
+	u64 in_use;
+	lck_mtx lock;
 };
 
 extern const vdev_ops vdev_root_ops;

@@ -63,7 +63,7 @@ static inline struct job taskq_take(taskq *queue)
 	return next;
 }
 
-static void taskq_thread(void *argument)
+void taskq_thread(void *argument)
 {
 	taskq *queue = argument;
 

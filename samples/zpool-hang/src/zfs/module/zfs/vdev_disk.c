@@ -5,6 +5,8 @@ enum { SECTOR_SHIFT = 9 };
 
 static int vdev_disk_open(vdev *disk, u64 *size, u64 *max_size, u64 *shift)
 {
+	while (disk->in_use)
+		msleep(disk, &disk->lock, PRIORITY_KERNEL, "disk_busy", 0);
 	*size = disk->max_size;
 	*max_size = disk->max_size;
 	*shift = SECTOR_SHIFT;
