@@ -28,7 +28,7 @@ use self::stacks::Machine;
 use crate::macho::MachO;
 
 /// Rebuilds all samples. Two runs write the same bytes.
-pub(crate) fn run(root: &Path) -> Result<()> {
+pub(crate) fn build(root: &Path) -> Result<()> {
     let samples = root.join("samples");
     let hang = samples.join("zpool-hang");
     let work = root.join("target/xtask/samples");

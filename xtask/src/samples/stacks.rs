@@ -7,11 +7,11 @@ use super::code::Code;
 /// The images of one machine, each where it is loaded.
 #[derive(Debug)]
 pub(crate) struct Machine {
-    /// mach_kernel.
+    /// `mach_kernel`.
     pub(crate) kernel: Code,
-    /// spl.kext.
+    /// `spl.kext`.
     pub(crate) spl: Code,
-    /// zfs.kext.
+    /// `zfs.kext`.
     pub(crate) zfs: Code,
 }
 
