@@ -1,2 +1,44 @@
-//! Placeholder.
-fn main() {}
+//! The project's own chores.
+#![expect(clippy::print_stdout, reason = "a chore tells what it did")]
+#![expect(
+    clippy::cast_possible_truncation,
+    reason = "the files made here are far smaller than 4 GiB"
+)]
+
+mod bless;
+mod ci;
+mod macho;
+mod oracle;
+mod samples;
+mod tool;
+
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+use clap::Parser;
+
+/// The project's own chores.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask")]
+enum Chore {
+    /// Run what every change has to pass: format, lints, docs, tests.
+    Ci,
+    /// Rewrite the goldens of the samples with what kstack prints now.
+    Bless,
+    /// Rebuild the sample files from their sources (needs clang, lld and llvm 19).
+    Samples,
+    /// Compare kstack with llvm-symbolizer (needs clang, lld and llvm 19).
+    Oracle,
+}
+
+fn main() -> Result<()> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .context("xtask lies in the workspace")?;
+    match Chore::parse() {
+        Chore::Ci => ci::check(root),
+        Chore::Bless => bless::rewrite(root),
+        Chore::Samples => samples::build(root),
+        Chore::Oracle => oracle::compare_all(root),
+    }
+}
