@@ -45,7 +45,7 @@ pub(crate) fn run(args: &Show) -> anyhow::Result<Exit> {
         let options = RenderOptions {
             color: output::color(&args.output),
             command: Some(output::command_line()),
-            facts: true,
+            as_read: true,
             selection: args.select.selection(),
             trace_index: TraceIndex {
                 index: index + 1,

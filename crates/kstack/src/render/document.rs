@@ -295,7 +295,7 @@ impl<'a> Fields<'a> {
     }
 
     fn facts(&mut self, facts: &'a [Fact], options: &RenderOptions) {
-        let shown = facts.iter().filter(|_| options.facts);
+        let shown = facts.iter().filter(|_| options.as_read);
         self.0.extend(shown.map(|fact| Field {
             name: fact.name.as_ref().into(),
             is_fact: true,

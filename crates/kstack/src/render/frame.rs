@@ -231,14 +231,15 @@ impl<'a> Found<'a, '_> {
     fn unnamed(mut self, image: Option<(usize, ImageOffset)>, why: Why, lines: &mut Vec<Line<'a>>) {
         if let Some(said) = self.said.filter(|said| said.symbol.is_some()) {
             // That a name is the report's own says enough; a damaged or refused file does not follow from it.
-            if !matches!(why, Why::NoSymbolFile | Why::NoImageThere) {
+            if !matches!(why, Why::NoSymbolFile | Why::NoImageThere | Why::NotStated) {
                 self.marks.why = Some(why);
             }
             let sure = image.filter(|_| why != Why::NearestImageBelow);
             return self.said_only(said, sure.map(|(image, _)| image), lines);
         }
         let image = image.map(|(image, offset)| (self.document.image_name(image), offset));
-        self.marks.why = Some(why);
+        let as_read = self.document.options.as_read;
+        self.marks.why = Some(why).filter(|why| !as_read || *why == Why::NearestImageBelow);
         self.marks.said = self.said.filter(|said| {
             said.image
                 .as_deref()
@@ -272,7 +273,7 @@ impl<'a> Found<'a, '_> {
                 image,
                 source: source_place(function.file.as_deref(), function.line, None),
                 marks: Marks {
-                    unverified: true,
+                    unverified: !self.document.options.as_read,
                     ..Marks::default()
                 },
             }));
@@ -286,7 +287,7 @@ impl<'a> Found<'a, '_> {
             at: self.at,
             source: source_place(said.file.as_deref(), said.line, None),
             marks: Marks {
-                unverified: true,
+                unverified: !self.document.options.as_read,
                 ..self.marks
             },
         }));

@@ -23,21 +23,10 @@ pub fn write_text(trace: &Trace, options: &RenderOptions, out: &mut dyn Write) -
     let document = Document::new(trace, options);
     let style = if options.color { COLORS } else { PLAIN };
     write_fields(&document.head, "", style, out)?;
-    let mut space = None;
-    for (name, image) in document.images() {
-        if space != Some(image.space) {
-            space = Some(image.space);
-            write_heading(trace, image.space, style, out)?;
-        }
-        write_row(name, image, out)?;
-        if let Some(used) = &image.used {
-            write_used(used, image.frames, "        ", style, out)?;
-        }
-        write_refused(&image.refused, "        ", out)?;
-    }
-    if space.is_none() {
+    if trace.images.is_empty() {
         writeln!(out, "\nThe report lists no images.")?;
     }
+    write_table(&document, style, out)?;
     let heading = style.heading;
     for (index, file) in trace.unused.iter().enumerate() {
         if index == 0 {
@@ -46,6 +35,27 @@ pub fn write_text(trace: &Trace, options: &RenderOptions, out: &mut dyn Write) -
         write!(out, "    ")?;
         write_unused(file, out)?;
         writeln!(out)?;
+    }
+    Ok(())
+}
+
+/// The images of each space with the files that speak for them.
+pub(super) fn write_table(
+    document: &Document<'_>,
+    style: Palette,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let mut space = None;
+    for (name, image) in document.images() {
+        if space != Some(image.space) {
+            space = Some(image.space);
+            write_heading(document.trace, image.space, style, out)?;
+        }
+        write_row(name, image, out)?;
+        if let Some(used) = &image.used {
+            write_used(document, used, image.frames, "        ", style, out)?;
+        }
+        write_refused(&image.refused, "        ", out)?;
     }
     Ok(())
 }

@@ -244,7 +244,7 @@ impl<'a> Writer<'a> {
     }
 
     fn facts(&self, facts: &'a [model::Fact]) -> Option<wire::Facts<'_>> {
-        if facts.is_empty() || !self.options.facts {
+        if facts.is_empty() || !self.options.as_read {
             return None;
         }
         let mut named = wire::Facts::new();

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use kstack_model::Placement;
 
+use super::document::Document;
 use super::escape::Visible;
 use super::stacks::Palette;
 use super::words::{self, Count, ShownUuid};
@@ -50,6 +51,7 @@ pub(crate) fn write_image(name: &str, image: &TraceImage, out: &mut dyn Write) -
 
 /// The files that speak for an image, and how they were matched.
 pub(crate) fn write_used(
+    document: &Document<'_>,
     used: &UsedSource,
     frames: usize,
     indent: &str,
@@ -63,7 +65,7 @@ pub(crate) fn write_used(
         out,
         "{indent}{}, {}; {}; {}",
         words::matched(used.matched_by),
-        words::placed(used.placed_by),
+        words::placed(used.placed_by, document.trace.report.kernel.basis),
         words::detail(used.detail),
         Count(frames, "frame"),
     )?;

@@ -6,7 +6,7 @@
 use std::io::{self, Write};
 use std::mem;
 
-use kstack_model::{ImageKind, Placement};
+use kstack_model::{Basis, ImageKind, Placement};
 
 use super::document::{Document, ProcessBlock, ThreadBlock};
 use super::escape::{CodeElement, CodeSpan, Whole};
@@ -224,20 +224,28 @@ fn write_images(document: &Document<'_>, out: &mut dyn Write) -> io::Result<()> 
             writeln!(out, "| --- | --- | --- | --- | ---: | --- |")?;
             first = false;
         }
-        write_image_row(name, image, out)?;
+        let basis = document.trace.report.kernel.basis;
+        write_image_row(name, image, basis, out)?;
     }
     Ok(())
 }
 
-fn write_image_row(name: &str, image: &TraceImage, out: &mut dyn Write) -> io::Result<()> {
+fn write_image_row(
+    name: &str,
+    image: &TraceImage,
+    basis: Basis,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     write!(out, "| {} |", CodeSpan(name))?;
     match &image.image.version {
         Some(version) => write!(out, " {} |", CodeSpan(version))?,
         None => write!(out, " |")?,
     }
-    match image.image.uuid {
-        Some(uuid) => write!(out, " `{}` |", ShownUuid(uuid))?,
-        None => write!(out, " |")?,
+    let of_file = image.used.as_ref().and_then(|used| used.uuid);
+    match (image.image.uuid, of_file) {
+        (Some(uuid), _) => write!(out, " `{}` |", ShownUuid(uuid))?,
+        (None, Some(uuid)) => write!(out, " `{}` (the file's) |", ShownUuid(uuid))?,
+        (None, None) => write!(out, " |")?,
     }
     for placement in &image.image.placements {
         match placement {
@@ -256,7 +264,7 @@ fn write_image_row(name: &str, image: &TraceImage, out: &mut dyn Write) -> io::R
     }
     let (matched, placed) = (
         words::matched(used.matched_by),
-        words::placed(used.placed_by),
+        words::placed(used.placed_by, basis),
     );
     write!(out, " {matched}, {placed}; {}", words::detail(used.detail))?;
     if used.mismatched {

@@ -49,8 +49,8 @@ pub struct RenderOptions {
     pub color: bool,
     /// The command that made this output, for a reader who wants to repeat it.
     pub command: Option<String>,
-    /// Show everything else the artefact says, under its own field names.
-    pub facts: bool,
+    /// Show the report as read: every fact and every image in it, and nothing about what is missing.
+    pub as_read: bool,
     /// Show names as the symbol files have them, not demangled.
     pub raw_names: bool,
     /// Which processes and threads are shown.

@@ -233,10 +233,7 @@ fn write_marks(marks: &Marks<'_>, style: Palette, out: &mut dyn Write) -> io::Re
     }
     match marks.why {
         Some(Why::NearestImageBelow) => {
-            write!(
-                out,
-                " {mark}[uncertain: only the nearest image below; no symbol file]{mark:#}"
-            )?;
+            write!(out, " {mark}[uncertain: nearest image below]{mark:#}")?;
         }
         Some(why) => write!(out, " {mark}[{why}]{mark:#}")?,
         None => {}

@@ -7,7 +7,7 @@ use super::escape::Visible;
 use super::listing::{write_image, write_refused, write_unknown, write_unused, write_used};
 use super::stacks::{COLORS, PLAIN, Palette, write_fields, write_process};
 use super::words::Count;
-use super::{RenderOptions, Renderer};
+use super::{RenderOptions, Renderer, images};
 use crate::resolve::Trace;
 
 pub(crate) const RENDERER: Renderer = Renderer {
@@ -26,6 +26,10 @@ fn write(trace: &Trace, options: &RenderOptions, out: &mut dyn Write) -> io::Res
         write_process(&document, process, style, out)?;
     }
     write_left_out(&document, out)?;
+    if options.as_read {
+        images::write_table(&document, style, out)?;
+        return write_notes(&document, style, out);
+    }
     write_images(&document, style, out)?;
     write_missing(&document, style, out)?;
     write_not_used(&document, style, out)?;
@@ -56,7 +60,7 @@ fn write_images(document: &Document<'_>, style: Palette, out: &mut dyn Write) ->
         write!(out, "    ")?;
         write_image(name, image, out)?;
         writeln!(out)?;
-        write_used(used, image.frames, "        ", style, out)?;
+        write_used(document, used, image.frames, "        ", style, out)?;
         write_refused(&image.refused, "        ", out)?;
     }
     Ok(())

@@ -219,6 +219,14 @@ fn place_alone(
     };
     let mut image = LoadedImage::new(kind);
     image.placements = stated_placements(file.placed.as_ref());
+    if let Some(header) = used
+        .slides
+        .segments
+        .first()
+        .filter(|_| file.placed.is_none())
+    {
+        image.placements = vec![Placement::LoadedAt(header.range.start)];
+    }
     let mut image = listed(SpaceId::Kernel, &image);
     image.used = Some(used);
     matched.add(image, id);

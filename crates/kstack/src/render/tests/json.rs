@@ -92,7 +92,7 @@ fn everything() -> Trace {
 #[test]
 fn every_document_follows_the_schema() {
     let options = RenderOptions {
-        facts: true,
+        as_read: true,
         trace_index: crate::render::TraceIndex { index: 1, of: 2 },
         ..RenderOptions::default()
     };
@@ -199,7 +199,7 @@ fn an_unnamed_frame_says_why() {
 #[test]
 fn a_fact_that_comes_more_than_once_is_a_list() {
     let options = RenderOptions {
-        facts: true,
+        as_read: true,
         ..RenderOptions::default()
     };
     let document: Json = serde_json::from_str(&rendered("json", &everything(), &options)).unwrap();

@@ -133,7 +133,7 @@ pub(super) fn without_styles(text: &str) -> String {
 #[test]
 fn facts_are_shown_under_their_own_names_when_asked_for() {
     let options = RenderOptions {
-        facts: true,
+        as_read: true,
         ..RenderOptions::default()
     };
     let text = rendered("text", &hang(), &options);
