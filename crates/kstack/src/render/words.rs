@@ -45,8 +45,8 @@ pub(crate) fn detail(detail: Detail) -> &'static str {
 
 pub(crate) fn basis(basis: Basis) -> &'static str {
     match basis {
-        Basis::Slid => "slid: with the kernel's slide",
-        Basis::Unslid => "unslid: without the kernel's slide",
+        Basis::Slid => "slid, with the kernel's slide",
+        Basis::Unslid => "unslid, without the kernel's slide",
         Basis::Unknown => "not known whether slid",
     }
 }

@@ -17,7 +17,7 @@ fn a_hang_shows_the_threads_of_the_given_kexts_and_folds_the_rest() {
     - Report: `stackshot-legacy`
     - OS: `OS X 10.8 (12A1)`
     - Architecture: `x86_64`
-    - Kernel addresses: `without the kernel's slide`
+    - Kernel addresses: `unslid, without the kernel's slide`
     - Kext: `net.lundman.spl`, version not stated
     - Kext: `net.lundman.zfs` `1.0.0`
 
@@ -47,7 +47,7 @@ fn a_hang_shows_the_threads_of_the_given_kexts_and_folds_the_rest() {
                 net.lundman.spl + 0x9000 (after spl_mutex_exit + 4711) (0xffffff7f80e53000)
                   net.lundman.zfs + 0x5a257 (0xffffff7f80eda257) [no symbol file]
                     arc_read (in net.lundman.zfs) + 12 (0xffffff7f80edb000) [said by the report, not verified]
-                      net.lundman.zfs + 0x95b000 (0xffffff7f817db000) [uncertain: only the nearest image below; no symbol file]
+                      net.lundman.zfs + 0x95b000 (0xffffff7f817db000) [uncertain: nearest image below]
                         0xffffff7ff0000000 [no known image lies there]
                           0xffffff8012340000 [no known image lies there]
         [cut short: the stack went on]
