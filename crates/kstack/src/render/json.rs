@@ -203,6 +203,7 @@ impl<'a> Writer<'a> {
         let plain = wire::Frame {
             address: address.map(wire::Hex::from),
             lookup: address.map(|address| frame.kind.for_lookup(address).into()),
+            frame_pointer: self.frame_pointer(frame),
             said: frame.said.as_deref().map(said),
             ..wire::Frame::default()
         };
@@ -235,6 +236,12 @@ impl<'a> Writer<'a> {
                 ..plain
             },
         }
+    }
+
+    /// Of use only to who wants the report as it is.
+    fn frame_pointer(&self, frame: &model::Frame) -> Option<wire::Hex> {
+        let pointer = frame.frame_pointer.filter(|_| self.options.as_read)?;
+        Some(wire::Hex(pointer.get()))
     }
 
     fn is_of_another_build(&self, image: usize) -> bool {

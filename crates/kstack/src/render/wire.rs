@@ -188,6 +188,8 @@ pub(crate) struct Frame<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) lookup: Option<Hex>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) frame_pointer: Option<Hex>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) image: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) offset_in_image: Option<i64>,
