@@ -33,6 +33,7 @@ mod demangle;
 mod dwarf;
 mod error;
 mod exports;
+mod guard;
 mod join;
 mod leb128;
 mod load;
