@@ -6,7 +6,7 @@ use goblin::container::{Container, Ctx};
 use goblin::mach::header::{self, Header};
 use goblin::mach::load_command as lc;
 use goblin::mach::segment::Section as RawSection;
-use goblin::mach::symbols::Nlist;
+use goblin::mach::symbols::{self, Nlist};
 use goblin::mach::{constants, parse_magic_and_ctx};
 use kstack_model::{Arch, Uuid, VmAddr};
 use scroll::Pread;
@@ -183,6 +183,10 @@ impl Image {
             let section = section(&raw);
             let segment = field_text(&raw.segname);
             self.has_dwarf |= section.name == "__debug_info" && raw.size > 0;
+            // Symbols name a section by one byte, so there are no more.
+            if self.sections.len() == usize::from(symbols::MAX_SECT) {
+                break;
+            }
             self.sections.push(Numbered {
                 range: section.range.start.0..section.range.end.0,
                 is_code: section.is_code,
@@ -246,7 +250,7 @@ impl Image {
             .take(to_usize(table.nsyms))
             .filter_map(move |entry| {
                 let symbol: Nlist = entry.pread_with(0, self.ctx).ok()?;
-                if symbol.is_stab() || symbol.get_type() != goblin::mach::symbols::N_SECT {
+                if symbol.is_stab() || symbol.get_type() != symbols::N_SECT {
                     return None;
                 }
                 let section = self.sections.get(symbol.n_sect.checked_sub(1)?)?;
@@ -259,7 +263,7 @@ impl Image {
             })
     }
 
-    /// Where functions start, in ascending order.
+    /// Where functions start, as the file lists them.
     pub(crate) fn function_starts(&self, bytes: &[u8]) -> Vec<u64> {
         let list = self.function_starts.clone();
         let list = list.and_then(|range| bytes.get(range)).unwrap_or_default();
@@ -278,9 +282,6 @@ impl Image {
             };
             starts.push(start);
         }
-        starts.retain(|start| self.code().any(|range| range.contains(start)));
-        starts.sort_unstable();
-        starts.dedup();
         starts
     }
 

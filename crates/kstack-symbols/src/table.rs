@@ -60,8 +60,9 @@ impl Table {
             starts.extend(image.function_starts(bytes));
             code.extend(image.code().map(|range| (range.start, range.end)));
         }
-        sort(&mut starts);
         sort(&mut code);
+        starts.retain(|&start| section_of(&code, start).is_some());
+        sort(&mut starts);
         let exported = exported(files, &code);
         let mut table = Table {
             symbols: best(candidates),
@@ -77,10 +78,7 @@ impl Table {
     /// A name never reaches past the section it lies in, nor into the next
     /// function where the starts of functions are known.
     pub(crate) fn at(&self, address: u64) -> Option<Found<'_>> {
-        let section = last_at_or_below(&self.code, address, |section| section.0)?;
-        if address >= section.1 {
-            return None;
-        }
+        let section = section_of(&self.code, address)?;
         let symbol = last_at_or_below(&self.symbols, address, |symbol| symbol.address)
             .filter(|symbol| symbol.address >= section.0);
         let start = last_at_or_below(&self.starts, address, |&start| start)
@@ -213,8 +211,7 @@ fn exported(files: &[(&Image, &[u8])], code: &[(u64, u64)]) -> Vec<Symbol> {
     for (image, bytes) in files {
         for (name, offset) in exports(image.export_trie(bytes)) {
             let address = image.linked_at().0.wrapping_add(offset);
-            let section = last_at_or_below(code, address, |section| section.0);
-            if section.is_some_and(|section| address < section.1) && !name.is_empty() {
+            if section_of(code, address).is_some() && !name.is_empty() {
                 let name = Name::Own(name);
                 symbols.push(Symbol { address, name });
             }
@@ -233,6 +230,12 @@ fn text_at(bytes: &[u8], offset: usize, most: usize) -> &[u8] {
 fn sort<T: Ord>(list: &mut Vec<T>) {
     list.sort_unstable();
     list.dedup();
+}
+
+/// The section that holds an address.
+fn section_of(code: &[(u64, u64)], address: u64) -> Option<(u64, u64)> {
+    let section = last_at_or_below(code, address, |section| section.0)?;
+    (address < section.1).then_some(*section)
 }
 
 fn last_at_or_below<T>(sorted: &[T], address: u64, key: impl Fn(&T) -> u64) -> Option<&T> {

@@ -479,3 +479,15 @@ fn damaged_debug_information_leaves_the_symbols() {
     assert_eq!(shown(named), ("first".to_owned(), Certainty::Nearest));
     assert!(names.damage().is_some());
 }
+
+#[test]
+fn a_file_cut_in_its_load_commands_says_so() {
+    let mut file = two_functions().binary();
+    // Just behind the command of __TEXT with its two sections.
+    file.truncate(0x190);
+    let symbols = set(&[(Role::Kext, file)]);
+    assert_eq!(
+        source(&symbols).remarks(),
+        ["file0: damaged, its load commands end early"]
+    );
+}
