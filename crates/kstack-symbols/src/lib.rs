@@ -38,6 +38,7 @@ mod join;
 mod leb128;
 mod load;
 mod macho;
+mod moves;
 mod names;
 mod open;
 mod part;

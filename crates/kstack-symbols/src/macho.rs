@@ -14,6 +14,9 @@ use scroll::ctx::SizeWith;
 
 use crate::{FileKind, Section, Segment, SymbolErrorKind};
 
+/// A kernel has some twenty segments; only damage makes more of them than this.
+const MOST_SEGMENTS: usize = 256;
+
 /// What the header and the load commands of a slice say.
 #[derive(Debug)]
 pub(crate) struct Image {
@@ -197,7 +200,8 @@ impl Image {
             }
         }
         self.has_page_zero |= name == "__PAGEZERO";
-        if name != "__DWARF" && name != "__PAGEZERO" {
+        let is_loaded = name != "__DWARF" && name != "__PAGEZERO";
+        if is_loaded && self.segments.len() < MOST_SEGMENTS {
             self.segments.push(Segment {
                 name,
                 range: VmAddr(start)..VmAddr(start.saturating_add(size)),

@@ -4,7 +4,7 @@ use kstack_model::VmAddr;
 
 use crate::Certainty;
 use crate::exports::exports;
-use crate::macho::Image;
+use crate::part::Part;
 
 /// Names of code, sorted by address.
 #[derive(Debug, Default)]
@@ -43,27 +43,32 @@ pub(crate) struct Found<'a> {
 
 impl Table {
     /// The names of all files of one build together: a dSYM's table is richer than a shipped kext's.
-    pub(crate) fn of(files: &[(&Image, &[u8])]) -> Table {
+    pub(crate) fn of(parts: &[Part]) -> Table {
         let mut candidates = Vec::new();
         let mut starts = Vec::new();
         let mut code = Vec::new();
-        for (file, (image, bytes)) in files.iter().enumerate() {
+        for (file, part) in parts.iter().enumerate() {
+            let (image, bytes) = (&part.image, part.bytes.as_slice());
             for symbol in image.symbols(bytes) {
+                let Some(address) = part.moves.here(symbol.address) else {
+                    continue;
+                };
                 let name = text_at(bytes, symbol.name, RANKED);
                 candidates.push(Candidate {
-                    address: symbol.address,
+                    address,
                     rank: Rank::of(name, symbol.is_external),
                     file,
                     offset: symbol.name,
                 });
             }
-            starts.extend(image.function_starts(bytes));
-            code.extend(image.code().map(|range| (range.start, range.end)));
+            let listed = image.function_starts(bytes).into_iter();
+            starts.extend(listed.filter_map(|start| part.moves.here(start)));
+            code.extend(part.code().map(|range| (range.start, range.end)));
         }
         sort(&mut code);
         starts.retain(|&start| section_of(&code, start).is_some());
         sort(&mut starts);
-        let exported = exported(files, &code);
+        let exported = exported(parts, &code);
         let mut table = Table {
             symbols: best(candidates),
             starts,
@@ -206,11 +211,15 @@ fn best(mut candidates: Vec<Candidate<'_>>) -> Vec<Symbol> {
     best.collect()
 }
 
-fn exported(files: &[(&Image, &[u8])], code: &[(u64, u64)]) -> Vec<Symbol> {
+fn exported(parts: &[Part], code: &[(u64, u64)]) -> Vec<Symbol> {
     let mut symbols = Vec::new();
-    for (image, bytes) in files {
-        for (name, offset) in exports(image.export_trie(bytes)) {
-            let address = image.linked_at().0.wrapping_add(offset);
+    for part in parts {
+        let trie = part.image.export_trie(part.bytes.as_slice());
+        for (name, offset) in exports(trie) {
+            let linked = part.image.linked_at().0.wrapping_add(offset);
+            let Some(address) = part.moves.here(linked) else {
+                continue;
+            };
             if section_of(code, address).is_some() && !name.is_empty() {
                 let name = Name::Own(name);
                 symbols.push(Symbol { address, name });
