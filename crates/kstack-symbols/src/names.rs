@@ -56,7 +56,9 @@ impl<'a> Names<'a> {
         }
     }
 
-    /// Names a linked address. `None` where the source knows nothing there.
+    /// Names an address as the binary is linked. `None` where the source knows nothing there.
+    ///
+    /// A dSYM linked elsewhere, as that of a `.sym` file is, is asked at its own addresses.
     ///
     /// # Errors
     ///
