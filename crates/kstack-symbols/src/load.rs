@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::bundle::{self, Content, Info};
 use crate::bytes::Bytes;
 use crate::macho::Image;
+use crate::moves::Moves;
 use crate::open;
 use crate::part::Part;
 use crate::slices::slices;
@@ -130,6 +131,7 @@ fn parts(path: &str, bytes: Result<Bytes, SymbolErrorKind>) -> (Vec<Part>, Vec<S
                 image: Arc::new(image),
                 bytes,
                 path: path.to_owned(),
+                moves: Moves::default(),
             }),
             Err(kind) => errors.push(error(kind)),
         }

@@ -6,13 +6,16 @@ use goblin::container::{Container, Ctx};
 use goblin::mach::header::{self, Header};
 use goblin::mach::load_command as lc;
 use goblin::mach::segment::Section as RawSection;
-use goblin::mach::symbols::Nlist;
+use goblin::mach::symbols::{self, Nlist};
 use goblin::mach::{constants, parse_magic_and_ctx};
 use kstack_model::{Arch, Uuid, VmAddr};
 use scroll::Pread;
 use scroll::ctx::SizeWith;
 
 use crate::{FileKind, Section, Segment, SymbolErrorKind};
+
+/// A kernel has some twenty segments; only damage makes more of them than this.
+const MOST_SEGMENTS: usize = 256;
 
 /// What the header and the load commands of a slice say.
 #[derive(Debug)]
@@ -140,63 +143,39 @@ impl Image {
     }
 
     fn read_segment(&mut self, command: u32, body: &[u8]) {
-        let le = self.ctx.le;
-        // The word size of the command, not of the header, is what its sections have.
-        let (name, start, size, count, container, first) = if command == lc::LC_SEGMENT_64 {
-            let Ok(segment) = body.pread_with::<lc::SegmentCommand64>(0, le) else {
-                return;
-            };
-            let (start, size) = (segment.vmaddr, segment.vmsize);
-            let container = Container::Big;
-            (
-                segment.segname,
-                start,
-                size,
-                segment.nsects,
-                container,
-                lc::SIZEOF_SEGMENT_COMMAND_64,
-            )
-        } else {
-            let Ok(segment) = body.pread_with::<lc::SegmentCommand32>(0, le) else {
-                return;
-            };
-            let (start, size) = (u64::from(segment.vmaddr), u64::from(segment.vmsize));
-            let container = Container::Little;
-            (
-                segment.segname,
-                start,
-                size,
-                segment.nsects,
-                container,
-                lc::SIZEOF_SEGMENT_COMMAND_32,
-            )
+        let Some(header) = SegmentHeader::read(command, body, self.ctx.le) else {
+            return;
         };
-        let name = field_text(&name);
         let mut sections = Vec::new();
-        let mut at = first;
-        for _ in 0..count {
-            let ctx = Ctx::new(container, le);
+        let mut at = header.sections_at;
+        for _ in 0..header.section_count {
+            let ctx = Ctx::new(header.container, self.ctx.le);
             let Ok(raw) = body.pread_with::<RawSection>(at, ctx) else {
                 break;
             };
+            // Symbols name a section by one byte, so there are no more.
+            if self.sections.len() == usize::from(symbols::MAX_SECT) {
+                break;
+            }
             at += RawSection::size_with(&ctx);
             let section = section(&raw);
-            let segment = field_text(&raw.segname);
             self.has_dwarf |= section.name == "__debug_info" && raw.size > 0;
             self.sections.push(Numbered {
                 range: section.range.start.0..section.range.end.0,
                 is_code: section.is_code,
             });
             // Object files list all sections in one segment, the debug information too.
-            if segment != "__DWARF" {
+            if field_text(&raw.segname) != "__DWARF" {
                 sections.push(section);
             }
         }
-        self.has_page_zero |= name == "__PAGEZERO";
-        if name != "__DWARF" && name != "__PAGEZERO" {
+        self.has_page_zero |= header.name == "__PAGEZERO";
+        let is_loaded = header.name != "__DWARF" && header.name != "__PAGEZERO";
+        if is_loaded && self.segments.len() < MOST_SEGMENTS {
+            let end = header.start.saturating_add(header.size);
             self.segments.push(Segment {
-                name,
-                range: VmAddr(start)..VmAddr(start.saturating_add(size)),
+                name: header.name,
+                range: VmAddr(header.start)..VmAddr(end),
                 sections,
             });
         }
@@ -246,7 +225,7 @@ impl Image {
             .take(to_usize(table.nsyms))
             .filter_map(move |entry| {
                 let symbol: Nlist = entry.pread_with(0, self.ctx).ok()?;
-                if symbol.is_stab() || symbol.get_type() != goblin::mach::symbols::N_SECT {
+                if symbol.is_stab() || symbol.get_type() != symbols::N_SECT {
                     return None;
                 }
                 let section = self.sections.get(symbol.n_sect.checked_sub(1)?)?;
@@ -259,7 +238,7 @@ impl Image {
             })
     }
 
-    /// Where functions start, in ascending order.
+    /// Where functions start, as the file lists them.
     pub(crate) fn function_starts(&self, bytes: &[u8]) -> Vec<u64> {
         let list = self.function_starts.clone();
         let list = list.and_then(|range| bytes.get(range)).unwrap_or_default();
@@ -278,9 +257,6 @@ impl Image {
             };
             starts.push(start);
         }
-        starts.retain(|start| self.code().any(|range| range.contains(start)));
-        starts.sort_unstable();
-        starts.dedup();
         starts
     }
 
@@ -288,6 +264,41 @@ impl Image {
     pub(crate) fn export_trie<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
         let trie = self.exports.clone();
         trie.and_then(|range| bytes.get(range)).unwrap_or_default()
+    }
+}
+
+/// A segment command of either word size; the command has its own, whatever the header says.
+struct SegmentHeader {
+    name: String,
+    start: u64,
+    size: u64,
+    section_count: u32,
+    sections_at: usize,
+    container: Container,
+}
+
+impl SegmentHeader {
+    fn read(command: u32, body: &[u8], le: scroll::Endian) -> Option<SegmentHeader> {
+        if command == lc::LC_SEGMENT_64 {
+            let raw: lc::SegmentCommand64 = body.pread_with(0, le).ok()?;
+            return Some(SegmentHeader {
+                name: field_text(&raw.segname),
+                start: raw.vmaddr,
+                size: raw.vmsize,
+                section_count: raw.nsects,
+                sections_at: lc::SIZEOF_SEGMENT_COMMAND_64,
+                container: Container::Big,
+            });
+        }
+        let raw: lc::SegmentCommand32 = body.pread_with(0, le).ok()?;
+        Some(SegmentHeader {
+            name: field_text(&raw.segname),
+            start: u64::from(raw.vmaddr),
+            size: u64::from(raw.vmsize),
+            section_count: raw.nsects,
+            sections_at: lc::SIZEOF_SEGMENT_COMMAND_32,
+            container: Container::Little,
+        })
     }
 }
 

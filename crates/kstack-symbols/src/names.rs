@@ -6,6 +6,8 @@ use kstack_model::VmAddr;
 
 use crate::demangle::demangle;
 use crate::dwarf::{Answer, Dwarf, Function};
+use crate::moves::Moves;
+use crate::part::Part;
 use crate::table::Found;
 use crate::{Certainty, Named, SourceFrame, SymbolError, SymbolErrorKind, SymbolSource};
 
@@ -20,8 +22,28 @@ pub struct Names<'a> {
 /// The debug information of a source, opened by the first lookup.
 enum Debug<'a> {
     Unopened,
-    Open(Box<Dwarf<'a>>),
+    Open(Box<OpenDebug<'a>>),
     None,
+}
+
+/// The debug information of a file, asked with the addresses of the source.
+struct OpenDebug<'a> {
+    dwarf: Dwarf<'a>,
+    moves: &'a Moves,
+}
+
+impl OpenDebug<'_> {
+    fn at(&self, here: u64) -> Result<Answer, String> {
+        match self.moves.there(here) {
+            Some(there) => self.dwarf.at(there),
+            None => Ok(Answer::default()),
+        }
+    }
+
+    fn start_of(&self, function: &Function, here: u64) -> Option<u64> {
+        let there = self.moves.there(here)?;
+        self.moves.here(self.dwarf.start_of(function, there)?)
+    }
 }
 
 impl<'a> Names<'a> {
@@ -34,7 +56,9 @@ impl<'a> Names<'a> {
         }
     }
 
-    /// Names a linked address. `None` where the source knows nothing there.
+    /// Names an address as the binary is linked. `None` where the source knows nothing there.
+    ///
+    /// A dSYM linked elsewhere, as that of a `.sym` file is, is asked at its own addresses.
     ///
     /// # Errors
     ///
@@ -70,11 +94,7 @@ impl<'a> Names<'a> {
     }
 
     fn is_code(&self, at: VmAddr) -> bool {
-        let mut code = self
-            .source
-            .parts()
-            .iter()
-            .flat_map(|part| part.image.code());
+        let mut code = self.source.parts().iter().flat_map(Part::code);
         code.any(|range| range.contains(&at.0))
     }
 
@@ -83,7 +103,7 @@ impl<'a> Names<'a> {
             self.debug = self.open();
         }
         match &self.debug {
-            Debug::Open(dwarf) => dwarf.at(at),
+            Debug::Open(debug) => debug.at(at),
             Debug::Unopened | Debug::None => Ok(Answer::default()),
         }
     }
@@ -95,7 +115,10 @@ impl<'a> Names<'a> {
                 continue;
             }
             match Dwarf::open(bytes) {
-                Ok(dwarf) => return Debug::Open(Box::new(dwarf)),
+                Ok(dwarf) => {
+                    let moves = &part.moves;
+                    return Debug::Open(Box::new(OpenDebug { dwarf, moves }));
+                }
                 Err(why) => self.damage = Some(why),
             }
         }
@@ -104,7 +127,7 @@ impl<'a> Names<'a> {
 
     fn by_dwarf(&self, at: u64, function: &Function, mut frames: Vec<SourceFrame>) -> Named {
         let start = match &self.debug {
-            Debug::Open(dwarf) => dwarf.start_of(function, at),
+            Debug::Open(debug) => debug.start_of(function, at),
             Debug::Unopened | Debug::None => None,
         };
         let start = start.unwrap_or(at);
@@ -178,14 +201,14 @@ impl<'a> Names<'a> {
 
     /// Whether DWARF knows the function at the symbol, and so that it ends before the address.
     fn ends_before(&self, found: &Found<'_>, at: u64) -> bool {
-        let Debug::Open(dwarf) = &self.debug else {
+        let Debug::Open(debug) = &self.debug else {
             return false;
         };
         if found.start.0 == at {
             return false;
         }
-        let there = dwarf.at(found.start.0);
-        there.is_ok_and(|answer| answer.function.is_some())
+        let answer = debug.at(found.start.0);
+        answer.is_ok_and(|answer| answer.function.is_some())
     }
 
     fn error(&self, why: String) -> SymbolError {

@@ -7,6 +7,7 @@ use kstack_model::{Arch, Uuid, VmAddr};
 
 use crate::Names;
 use crate::dwarf::Dwarf;
+use crate::moves::Moves;
 use crate::part::Part;
 use crate::table::Table;
 
@@ -144,7 +145,12 @@ struct Knowledge {
 
 impl SymbolSource {
     /// Joins the files of one build: the first is the one that says where segments are linked.
-    pub(crate) fn new(identity: ImageIdentity, parts: Vec<Part>) -> SymbolSource {
+    pub(crate) fn new(identity: ImageIdentity, mut parts: Vec<Part>) -> SymbolSource {
+        if let Some((first, others)) = parts.split_first_mut() {
+            for other in others {
+                other.moves = Moves::between(&first.image.segments, &other.image.segments);
+            }
+        }
         let first = parts.first().map(|part| &part.image);
         SymbolSource {
             kind: first.map_or(FileKind::Other, |image| image.kind),
@@ -212,14 +218,7 @@ impl SymbolSource {
     }
 
     pub(crate) fn table(&self) -> &Table {
-        self.table.get_or_init(|| {
-            let files: Vec<_> = self
-                .parts
-                .iter()
-                .map(|part| (&*part.image, part.bytes.as_slice()))
-                .collect();
-            Table::of(&files)
-        })
+        self.table.get_or_init(|| Table::of(&self.parts))
     }
 
     fn knowledge(&self) -> &Knowledge {
