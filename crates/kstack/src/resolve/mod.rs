@@ -2,10 +2,10 @@
 //!
 //! Four steps, each complete before the next:
 //!
-//! 1. [`matching`]: which source speaks for which image, and why not.
-//! 2. [`place`]: image + source → one slide per segment.
-//! 3. [`space`]: what lies where, overlaps included.
-//! 4. [`lookup`]: each distinct address once, sources in parallel.
+//! 1. matching: which source speaks for which image, and why not.
+//! 2. place: image + source → one slide per segment.
+//! 3. space: what lies where, overlaps included.
+//! 4. lookup: each distinct address once, sources in parallel.
 //!
 //! Nothing fails: every frame without a name carries a [`Why`], every file
 //! that is not used a reason.
