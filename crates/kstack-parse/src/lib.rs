@@ -19,6 +19,7 @@ mod format;
 mod formats;
 mod join;
 mod lines;
+mod pasted;
 mod reader;
 
 pub use error::{Closest, ParseError, ParseErrorKind};

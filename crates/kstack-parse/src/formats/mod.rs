@@ -3,6 +3,7 @@
 use crate::Format;
 
 mod kextstat;
+mod panic_text;
 mod stackshot_legacy;
 mod symstacks;
 
@@ -11,4 +12,5 @@ pub static FORMATS: &[Format] = &[
     stackshot_legacy::FORMAT,
     symstacks::FORMAT,
     kextstat::FORMAT,
+    panic_text::FORMAT,
 ];

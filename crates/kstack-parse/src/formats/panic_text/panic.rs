@@ -1,0 +1,415 @@
+//! One panic as collected from its lines, and the report it makes.
+
+use std::num::NonZeroU64;
+
+use kstack_model::{
+    Address, AddressSpace, Arch, At, Basis, Fact, Frame, FrameKind, Machine, Note, Process, Report,
+    Side, Stack, StackEnd, Thread, ThreadRole, Value,
+};
+
+use super::backtrace::{Layout, PrintedFrame};
+use super::kexts::Kexts;
+use super::pointer::without_signature;
+use super::registers::Registers;
+use super::scan::{hex_after, number_after};
+use super::slides::Kernel;
+
+/// Frames an arm64 kernel prints at most (xnu-11417.101.15, `osfmk/arm64/sleh.c` and `model_dep.c`).
+const ARM_FRAME_LIMIT: usize = 50;
+
+/// What the lines of one panic said.
+#[derive(Debug, Default)]
+pub(super) struct Panic {
+    /// A panic line, a backtrace or a register block was seen; before that there are only headers.
+    pub(super) started: bool,
+    /// It began in the middle of another one, without a new report around it.
+    pub(super) within_another: bool,
+    pub(super) cpu: Option<u64>,
+    pub(super) caller: Option<u64>,
+    pub(super) message: String,
+    pub(super) registers: Registers,
+    pub(super) frames: Vec<PrintedFrame>,
+    pub(super) end: StackEnd,
+    /// Symbols pasted without addresses.
+    pub(super) nameless: Vec<String>,
+    pub(super) kexts: Kexts,
+    pub(super) kernel: Kernel,
+    pub(super) machine: Machine,
+    pub(super) pid: Option<i32>,
+    pub(super) process: Option<String>,
+    pub(super) thread_id: Option<u64>,
+    pub(super) cores: Vec<Core>,
+    pub(super) facts: Vec<Fact>,
+    pub(super) thread_facts: Vec<Fact>,
+    pub(super) notes: Vec<Note>,
+    /// "loaded kexts: (skipped, see boot kernelcache)".
+    pub(super) table_skipped: bool,
+}
+
+/// What another processor was doing.
+#[derive(Debug)]
+pub(super) struct Core {
+    number: u64,
+    pc: u64,
+    lr: u64,
+    fp: u64,
+}
+
+/// Reads "CORE 3: PC=0x…, LR=0x…, FP=0x…".
+pub(super) fn core_line(line: &str) -> Option<Core> {
+    Some(Core {
+        number: number_after(line.strip_prefix("CORE")?, " ")?,
+        pc: hex_after(line, "PC=")?,
+        lr: hex_after(line, "LR=")?,
+        fp: hex_after(line, "FP=").unwrap_or(0),
+    })
+}
+
+impl Panic {
+    /// Whether machine and kernel were said after the backtrace.
+    pub(super) fn has_tail(&self) -> bool {
+        self.machine.kernel_version.is_some() || !self.kernel.is_silent()
+    }
+
+    /// Takes what the second panic of one log printed for both.
+    pub(super) fn take_tail_of(&mut self, later: &Panic) {
+        self.notes.push(Note::new(
+            "another panic happened while this one was printed; machine, kernel and kexts are those printed after it",
+        ));
+        let machine = later.machine.clone();
+        let captured_at = self.machine.captured_at.take().or(machine.captured_at);
+        self.machine = Machine {
+            captured_at,
+            ..machine
+        };
+        self.kernel = later.kernel.clone();
+        self.kexts = later.kexts.clone();
+        self.table_skipped = later.table_skipped;
+    }
+
+    /// Whether there is anything to report.
+    pub(super) fn is_empty(&self) -> bool {
+        !self.started && self.kexts.len() == 0 && self.nameless.is_empty()
+    }
+
+    /// The report, under the format's name.
+    pub(super) fn into_report(mut self, format: &'static str) -> Report {
+        let arch = self.arch();
+        self.machine.arch = arch;
+        let sample = self.sample_address();
+        let bare = |pointer: u64| match arch {
+            Some(Arch::Arm64 | Arch::Arm64e) => without_signature(pointer, sample),
+            // The lowest bit of a code address says Thumb.
+            Some(Arch::Arm) => pointer & !1,
+            _ => pointer,
+        };
+        let basis = self.basis();
+        let is_trace = self.started || !self.nameless.is_empty();
+        let processes = if is_trace {
+            self.processes(&bare)
+        } else {
+            Vec::new()
+        };
+        self.explain_missing_table();
+        let variant = self.variant(arch);
+        let slides = std::mem::take(&mut self.kernel.slides);
+        let mut images = self.kernel.into_images();
+        images.extend(self.kexts.into_images(arch));
+        if !is_trace {
+            // A table alone says nothing about the kernel.
+            images.retain(|image| image.uuid.is_some() || !image.placements.is_empty());
+        }
+        let mut facts = panic_facts(self.caller, self.cpu, &self.message);
+        facts.append(&mut self.facts);
+        Report {
+            format,
+            variant,
+            machine: self.machine,
+            kernel: AddressSpace {
+                basis,
+                slides,
+                images,
+            },
+            processes,
+            facts,
+            notes: self.notes,
+        }
+    }
+
+    /// The architecture, from what tells it most surely to what least.
+    fn arch(&self) -> Option<Arch> {
+        const OF_KERNEL: &[(&str, Arch)] = &[
+            ("X86_64", Arch::X86_64),
+            ("I386", Arch::I386),
+            ("ARM64", Arch::Arm64),
+            ("_ARM_", Arch::Arm),
+            ("PPC", Arch::Ppc),
+        ];
+        let version = self.machine.kernel_version.as_deref().unwrap_or_default();
+        let of_kernel = OF_KERNEL
+            .iter()
+            .find_map(|(word, arch)| version.contains(word).then_some(*arch));
+        let of_frames = self.frames.first().map(|frame| {
+            let is_long = self
+                .frames
+                .iter()
+                .any(|frame| frame.address > u64::from(u32::MAX));
+            match (frame.layout, is_long) {
+                (Layout::Intel, true) => Arch::X86_64,
+                (Layout::Intel, false) => Arch::I386,
+                (Layout::Arm, true) => Arch::Arm64,
+                (Layout::Arm, false) => Arch::Arm,
+                (Layout::List, _) => Arch::Ppc,
+            }
+        });
+        let of_caller = self.caller.and_then(|caller| match caller >> 36 {
+            0xff_fffe0 | 0xfff_ffff => Some(Arch::Arm64),
+            0xff_ffff8 => Some(Arch::X86_64),
+            _ => None,
+        });
+        of_kernel
+            .or_else(|| self.registers.arch())
+            .or(of_frames)
+            .or(of_caller)
+    }
+
+    /// A kernel address that is surely free of signature bits.
+    fn sample_address(&self) -> u64 {
+        let stated = self.caller.or_else(|| self.kernel.base());
+        stated.or_else(|| self.registers.get("pc")).unwrap_or(0)
+    }
+
+    /// Kernels before 10.8 (Darwin 12) have no slide; i386 and PowerPC ended before.
+    fn basis(&self) -> Basis {
+        let version = self.machine.kernel_version.as_deref().unwrap_or_default();
+        let darwin = number_after(version, "Darwin Kernel Version ");
+        let is_old = darwin.is_some_and(|major| major < 12)
+            || matches!(self.machine.arch, Some(Arch::I386 | Arch::Ppc));
+        if is_old && self.kernel.slides.is_empty() {
+            Basis::Unslid
+        } else {
+            Basis::Slid
+        }
+    }
+
+    fn variant(&self, arch: Option<Arch>) -> Option<String> {
+        let mut words = vec![match arch {
+            Some(arch) => format!("{arch} panic log"),
+            None => "panic log".to_owned(),
+        }];
+        let version = self
+            .facts
+            .iter()
+            .find(|fact| fact.name == "paniclog version");
+        if let Some(Fact {
+            value: Value::Text(version),
+            ..
+        }) = version
+        {
+            words.push(format!("version {version}"));
+        }
+        if self.frames.iter().any(|frame| frame.said.is_some()) {
+            words.push("with symbols (keepsyms)".to_owned());
+        }
+        Some(words.join(", "))
+    }
+
+    /// The process of the panicked thread, and what the other processors did.
+    fn processes(&mut self, bare: &dyn Fn(u64) -> u64) -> Vec<Process> {
+        let mut thread = Thread {
+            id: self.thread_id,
+            role: ThreadRole::Panicked,
+            ..Thread::default()
+        };
+        thread.stacks = self.stacks(bare);
+        thread.facts = self.thread_facts(bare, &thread.stacks);
+        let mut processes = vec![Process {
+            pid: self.pid,
+            name: self.process.take(),
+            threads: vec![thread],
+            ..Process::default()
+        }];
+        if !self.cores.is_empty() {
+            processes.push(Process {
+                threads: self.cores.iter().map(|core| core.thread(bare)).collect(),
+                facts: vec![Fact::new(
+                    "threads",
+                    "what the other processors did when the panic happened".to_owned(),
+                )],
+                ..Process::default()
+            });
+        }
+        processes
+    }
+
+    fn stacks(&mut self, bare: &dyn Fn(u64) -> u64) -> Vec<Stack> {
+        let mut faulted_at = self.registers.instruction_pointer().map(bare);
+        let mut frames: Vec<Frame> = Vec::with_capacity(self.frames.len());
+        for printed in std::mem::take(&mut self.frames) {
+            let address = bare(printed.address);
+            // The interrupted instruction stands in the backtrace once; no call precedes it.
+            let kind = if printed.is_pc || faulted_at == Some(address) {
+                faulted_at = None;
+                FrameKind::InstructionPointer
+            } else {
+                FrameKind::ReturnAddress
+            };
+            let mut frame = Frame::new(Address(address), kind);
+            frame.frame_pointer = NonZeroU64::new(printed.frame_pointer);
+            frame.said = printed.said.map(Box::new);
+            if address != printed.address {
+                frame.said.get_or_insert_default().raw = Some(Address(printed.address));
+            }
+            frames.push(frame);
+        }
+        if frames.is_empty() {
+            return self.without_backtrace(bare);
+        }
+        if self.machine.arch == Some(Arch::Arm64) && frames.len() >= ARM_FRAME_LIMIT {
+            self.end = StackEnd::Truncated;
+        }
+        let user = self.caller_in_user_space(&mut frames);
+        let mut stacks = vec![Stack {
+            end: self.end,
+            ..Stack::new(Side::Kernel, frames)
+        }];
+        stacks.extend(user);
+        stacks
+    }
+
+    /// On arm64 the walk goes on into the frame that the exception from user
+    /// space pushed: its saved link register is the user's.
+    fn caller_in_user_space(&mut self, frames: &mut Vec<Frame>) -> Option<Stack> {
+        let is_user = |frame: &Frame| match frame.at {
+            At::Absolute(Address(address)) => (0x1000..1 << 48).contains(&address),
+            At::InImage { .. } => false,
+        };
+        let is_arm64 = self.machine.arch == Some(Arch::Arm64);
+        let last = frames.pop_if(|last| is_arm64 && is_user(last))?;
+        if frames.is_empty() {
+            frames.push(last);
+            return None;
+        }
+        self.end = StackEnd::Complete;
+        Some(Stack {
+            end: StackEnd::Truncated,
+            ..Stack::new(Side::User, vec![last])
+        })
+    }
+
+    /// What the panic line and the registers know of the stack when no backtrace was printed.
+    fn without_backtrace(&mut self, bare: &dyn Fn(u64) -> u64) -> Vec<Stack> {
+        let pc = self
+            .registers
+            .instruction_pointer()
+            .or_else(|| hex_after(&self.message, "at pc "))
+            .or_else(|| hex_after(&self.message, "trap at "));
+        let lr = self
+            .registers
+            .get("lr")
+            .or_else(|| self.registers.get("LR"))
+            .or_else(|| hex_after(&self.message, ", lr "));
+        let known = [
+            (self.caller, FrameKind::ReturnAddress),
+            (pc, FrameKind::InstructionPointer),
+            (lr, FrameKind::ReturnAddress),
+        ];
+        let frames: Vec<Frame> = known
+            .into_iter()
+            .filter_map(|(pointer, kind)| {
+                let pointer = pointer.filter(|pointer| *pointer != 0)?;
+                let mut frame = Frame::new(Address(bare(pointer)), kind);
+                if bare(pointer) != pointer {
+                    frame.said.get_or_insert_default().raw = Some(Address(pointer));
+                }
+                Some(frame)
+            })
+            .collect();
+        if frames.is_empty() {
+            return Vec::new();
+        }
+        self.notes.push(Note::new(
+            "no backtrace is printed; the frames shown are the caller of panic and the saved registers, with frames missing between them",
+        ));
+        vec![Stack {
+            end: StackEnd::Truncated,
+            ..Stack::new(Side::Kernel, frames)
+        }]
+    }
+
+    fn thread_facts(&mut self, bare: &dyn Fn(u64) -> u64, stacks: &[Stack]) -> Vec<Fact> {
+        let mut facts = std::mem::take(&mut self.thread_facts);
+        if let Some(fault) = self.registers.fault(&self.message) {
+            facts.push(Fact::new("fault", fault));
+        }
+        if let Some(bad) = self.registers.bad_pointers(&self.message) {
+            facts.push(Fact::new("registers that hold no address", bad));
+        }
+        facts.extend(self.leaf_caller(bare, stacks));
+        facts.extend(self.registers.iter().map(|(name, value)| Fact {
+            name: name.to_owned().into(),
+            value: Value::Hex(value),
+        }));
+        if !self.nameless.is_empty() {
+            let names = std::mem::take(&mut self.nameless);
+            facts.push(Fact::new("frames without address", names.join("\n")));
+            self.notes.push(Note::new(
+                "the frames are pasted without their addresses: there is nothing to look up",
+            ));
+        }
+        facts
+    }
+
+    /// A leaf function makes no frame, so when a fault hits one its caller is only in `lr`.
+    /// Whether it was one cannot be told without the code.
+    fn leaf_caller(&self, bare: &dyn Fn(u64) -> u64, stacks: &[Stack]) -> Option<Fact> {
+        let lr = Address(bare(self.registers.get("lr").filter(|lr| *lr != 0)?));
+        let mut frames = stacks.iter().flat_map(|stack| &stack.frames);
+        let is_shown = frames.any(|frame| frame.at == At::Absolute(lr));
+        (!is_shown).then(|| Fact::new("caller, if the faulting function is a leaf", lr))
+    }
+
+    fn explain_missing_table(&mut self) {
+        if self.table_skipped && !self.kexts.has_table() {
+            self.notes.push(Note::new(
+                "this kernel does not print where its kexts lie (\"skipped, see boot kernelcache\"): \
+                 give the boot kernel collection, or the stackshot of the same .ips file",
+            ));
+        }
+    }
+}
+
+impl Core {
+    fn thread(&self, bare: &dyn Fn(u64) -> u64) -> Thread {
+        let (pc, lr) = (bare(self.pc), bare(self.lr));
+        let mut frame = Frame::new(Address(pc), FrameKind::InstructionPointer);
+        frame.frame_pointer = NonZeroU64::new(self.fp);
+        let mut frames = vec![frame];
+        if lr != pc && lr != 0 {
+            frames.push(Frame::new(Address(lr), FrameKind::ReturnAddress));
+        }
+        let side = if pc >> 63 == 1 {
+            Side::Kernel
+        } else {
+            Side::User
+        };
+        Thread {
+            name: Some(format!("CORE {}", self.number)),
+            stacks: vec![Stack {
+                end: StackEnd::Truncated,
+                ..Stack::new(side, frames)
+            }],
+            ..Thread::default()
+        }
+    }
+}
+
+fn panic_facts(caller: Option<u64>, cpu: Option<u64>, message: &str) -> Vec<Fact> {
+    let mut facts = Vec::new();
+    if !message.is_empty() {
+        facts.push(Fact::new("panic", message.to_owned()));
+    }
+    facts.extend(cpu.map(|cpu| Fact::new("cpu", cpu)));
+    facts.extend(caller.map(|caller| Fact::new("caller", Address(caller))));
+    facts
+}
