@@ -18,6 +18,7 @@ mod error;
 mod format;
 mod formats;
 mod join;
+mod json;
 mod lines;
 mod pasted;
 mod reader;

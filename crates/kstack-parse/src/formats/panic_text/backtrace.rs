@@ -75,11 +75,11 @@ fn arm_frame(line: &str) -> Option<PrintedFrame> {
         (Field::Lr(address), None) => (address, 0),
         _ => return None,
     };
-    let (said, wants_symbol) = said(rest);
-    // What follows in a register block is another register.
-    if said.is_none() && rest.contains(':') {
+    // "name:" without a space before the colon is the next register of a block.
+    if rest.contains(':') && !rest.contains(" : ") {
         return None;
     }
+    let (said, wants_symbol) = said(rest);
     Some(PrintedFrame {
         address: address.value,
         frame_pointer,

@@ -1,6 +1,6 @@
 //! Kext tables, lists of loaded kexts, and the last one started.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use kstack_model::{Address, Arch, ImageKind, LoadedImage, Placement, Uuid};
 
@@ -88,13 +88,17 @@ impl Kexts {
         self.rows.push(Row::Started(kext));
     }
 
-    /// The images, each kext once.
+    /// The images, each kext once; `named` are those that the frames name.
     ///
     /// `@0xA->0xB` is the kext's load address on Intel and the start of its
     /// `__TEXT_EXEC` on arm64 (xnu-11417.101.15, `OSKext::printKextPanicLists`
     /// through `printSummary`); "last started kext" prints the load address
     /// on both, so one kext can have two placements.
-    pub(super) fn into_images(self, arch: Option<Arch>) -> Vec<LoadedImage> {
+    pub(super) fn into_images(
+        self,
+        arch: Option<Arch>,
+        named: BTreeSet<String>,
+    ) -> Vec<LoadedImage> {
         let mut images = Images::default();
         for row in self.rows {
             match row {
@@ -121,6 +125,9 @@ impl Kexts {
                     images.named(&name, None, Some(version));
                 }
             }
+        }
+        for name in named {
+            images.named(&name, None, None);
         }
         images.images
     }
@@ -257,7 +264,7 @@ mod tests {
         for row in rows {
             assert_eq!(kexts.table_line(row), TableLine::Taken, "{row}");
         }
-        kexts.into_images(Some(arch))
+        kexts.into_images(Some(arch), BTreeSet::new())
     }
 
     #[test]
@@ -313,7 +320,7 @@ mod tests {
         kexts.table_line("org.example.zfs(2.1)@0xfffffe0010001040->0xfffffe0010001fff");
         kexts
             .started(started("org.example.zfs\t2.1 (addr 0xfffffe0008001040, size 2644)").unwrap());
-        let images = kexts.into_images(Some(Arch::Arm64));
+        let images = kexts.into_images(Some(Arch::Arm64), BTreeSet::new());
         assert_eq!(images[0].placements.len(), 2);
         assert_eq!(
             images[0].load_address(),
@@ -329,7 +336,7 @@ mod tests {
         assert!(kexts.list_line("com.apple.kpi.bsd 19.6.0"));
         assert!(!kexts.list_line("Thanks for reading"));
         assert!(!kexts.list_line("see example.org 5 times"));
-        let images = kexts.into_images(None);
+        let images = kexts.into_images(None, BTreeSet::new());
         assert_eq!(
             images[0].name.as_deref(),
             Some("com.apple.driver.usb.AppleUSBHub")

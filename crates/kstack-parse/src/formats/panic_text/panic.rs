@@ -1,5 +1,6 @@
 //! One panic as collected from its lines, and the report it makes.
 
+use std::collections::BTreeSet;
 use std::num::NonZeroU64;
 
 use kstack_model::{
@@ -104,6 +105,8 @@ impl Panic {
             _ => pointer,
         };
         let basis = self.basis();
+        let variant = self.variant(arch);
+        let named = self.images_of_frames();
         let is_trace = self.started || !self.nameless.is_empty();
         let processes = if is_trace {
             self.processes(&bare)
@@ -111,10 +114,9 @@ impl Panic {
             Vec::new()
         };
         self.explain_missing_table();
-        let variant = self.variant(arch);
         let slides = std::mem::take(&mut self.kernel.slides);
         let mut images = self.kernel.into_images();
-        images.extend(self.kexts.into_images(arch));
+        images.extend(self.kexts.into_images(arch, named));
         if !is_trace {
             // A table alone says nothing about the kernel.
             images.retain(|image| image.uuid.is_some() || !image.placements.is_empty());
@@ -369,6 +371,23 @@ impl Panic {
         (!is_shown).then(|| Fact::new("caller, if the faulting function is a leaf", lr))
     }
 
+    /// Kexts that the frames name; a pasted fragment has no table.
+    fn images_of_frames(&self) -> BTreeSet<String> {
+        let of_frames = self
+            .frames
+            .iter()
+            .filter_map(|frame| frame.said.as_ref()?.image.as_deref());
+        let of_names = self
+            .nameless
+            .iter()
+            .filter_map(|line| Some(line.split_once(':')?.0.trim()));
+        of_frames
+            .chain(of_names)
+            .filter(|image| image.contains('.'))
+            .map(str::to_owned)
+            .collect()
+    }
+
     fn explain_missing_table(&mut self) {
         if self.table_skipped && !self.kexts.has_table() {
             self.notes.push(Note::new(
@@ -406,6 +425,7 @@ impl Core {
 
 fn panic_facts(caller: Option<u64>, cpu: Option<u64>, message: &str) -> Vec<Fact> {
     let mut facts = Vec::new();
+    let message = message.trim_end_matches(", registers:");
     if !message.is_empty() {
         facts.push(Fact::new("panic", message.to_owned()));
     }
