@@ -51,6 +51,7 @@ fn every_file_gives_what_a_person_counts_in_it() {
 }
 
 /// The folder of real artefacts; `None`, with a word about it, where there is none.
+#[expect(clippy::print_stdout, reason = "a skipped test says so")]
 fn corpus() -> Option<PathBuf> {
     let folder = std::env::var_os("KSTACK_CORPUS").map(PathBuf::from);
     if folder.is_none() {

@@ -299,9 +299,14 @@ impl Reader<'_> {
 
     /// Keeps a value kstack has no field for; the values of an object under dotted names.
     fn fact(&mut self, json: &mut Json<'_>, key: &str, facts: &mut Vec<Fact>, depth: usize) {
+        /// No key of Apple's comes near it; a hostile one would be copied for every value below it.
+        const LONGEST_KEY: usize = 256;
         match json.peek() {
+            _ if key.len() > LONGEST_KEY => json.skip(),
             Kind::Object if depth < self.limits.depth.min(8) => json.object(|json, inner| {
-                self.fact(json, &format!("{key}.{inner}"), facts, depth + 1);
+                if inner.len() < LONGEST_KEY {
+                    self.fact(json, &format!("{key}.{inner}"), facts, depth + 1);
+                }
             }),
             // Each text by itself: "waitInfo" has one per thread.
             Kind::Array if depth < self.limits.depth.min(8) => {

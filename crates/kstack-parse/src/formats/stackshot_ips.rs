@@ -188,6 +188,7 @@ impl<'d> Spaces<'d> {
             let end = cut("User");
             stacks.push(self.user_stack(&raw.user, end, space));
         }
+        stacks.retain(|stack| !stack.frames.is_empty());
         let mut facts = raw.facts;
         let state = self.state(&raw.state, &mut facts);
         facts.extend(

@@ -2,14 +2,14 @@
 
 use kstack_model::Said;
 
-use super::scan::hex;
+use super::scan::{Hex, hex};
 
 /// One frame as printed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct PrintedFrame {
     pub(super) address: u64,
     pub(super) frame_pointer: u64,
-    pub(super) said: Option<Said>,
+    pub(super) said: Option<Box<Said>>,
     pub(super) layout: Layout,
     /// Digits of the address, to tell an address cut short by another panic.
     pub(super) digits: usize,
@@ -28,6 +28,21 @@ pub(super) enum Layout {
     Arm,
     /// A bare list of addresses, PowerPC.
     List,
+}
+
+impl PrintedFrame {
+    /// An address alone, as PowerPC kernels list them.
+    pub(super) fn listed(address: Hex<'_>) -> PrintedFrame {
+        PrintedFrame {
+            address: address.value,
+            frame_pointer: 0,
+            said: None,
+            layout: Layout::List,
+            digits: address.digits,
+            is_pc: false,
+            wants_symbol: false,
+        }
+    }
 }
 
 /// Reads a line that is one frame of Intel or ARM.
@@ -54,7 +69,7 @@ fn intel_frame(line: &str) -> Option<PrintedFrame> {
     Some(PrintedFrame {
         address: address.value,
         frame_pointer: frame_pointer.value,
-        said,
+        said: said.map(Box::new),
         layout: Layout::Intel,
         digits: address.digits,
         is_pc: false,
@@ -83,7 +98,7 @@ fn arm_frame(line: &str) -> Option<PrintedFrame> {
     Some(PrintedFrame {
         address: address.value,
         frame_pointer,
-        said,
+        said: said.map(Box::new),
         layout: Layout::Arm,
         digits: address.digits,
         is_pc: false,
@@ -92,8 +107,8 @@ fn arm_frame(line: &str) -> Option<PrintedFrame> {
 }
 
 enum Field<'a> {
-    Lr(super::scan::Hex<'a>),
-    Fp(super::scan::Hex<'a>),
+    Lr(Hex<'a>),
+    Fp(Hex<'a>),
 }
 
 fn field(text: &str) -> Option<(Field<'_>, &str)> {
@@ -112,15 +127,7 @@ pub(super) fn address_list(line: &str) -> Option<Vec<PrintedFrame>> {
     let frames: Option<Vec<PrintedFrame>> = words
         .map(|word| {
             let address = hex(word).filter(|hex| hex.rest.is_empty())?;
-            Some(PrintedFrame {
-                address: address.value,
-                frame_pointer: 0,
-                said: None,
-                layout: Layout::List,
-                digits: address.digits,
-                is_pc: false,
-                wants_symbol: false,
-            })
+            Some(PrintedFrame::listed(address))
         })
         .collect();
     frames.filter(|frames| !frames.is_empty())

@@ -1,29 +1,32 @@
 //! From lines to panics: which line belongs to what.
 
-use kstack_model::{Address, Fact, Note, Position, StackEnd};
+use kstack_model::{Address, Position, StackEnd};
 
 use super::backtrace::{
     Layout, PrintedFrame, address_list, frame_line, is_nameless_frame, with_symbol,
 };
 use super::heads::{PanicLine, backtrace_head, is_report_head, panic_line, parts};
 use super::kexts::{TableLine, started};
-use super::machine::{Key, is_date, key, store};
-use super::panic::{Panic, core_line};
-use super::scan::{hex, hex_after, number_after};
+use super::machine::{Key, is_date};
+use super::panic::Panic;
+use super::scan::{hex, hex_after};
 use crate::Limits;
 use crate::pasted::PastedLine;
 
 /// Bytes of a message that are kept: some carry whole pages in base64.
 const MESSAGE_LIMIT: usize = 4096;
 
+/// Panics of one file that are kept; more than anybody pastes.
+const MOST_PANICS: usize = 1024;
+
 /// Collects panics line by line.
 #[derive(Debug)]
 pub(super) struct Flow<'l> {
-    limits: &'l Limits,
+    pub(super) limits: &'l Limits,
     done: Vec<Panic>,
-    panic: Panic,
-    state: State,
-    wrapped: Wrapped,
+    pub(super) panic: Panic,
+    pub(super) state: State,
+    pub(super) wrapped: Wrapped,
     /// A backtrace was announced for this panic.
     announced: bool,
     /// Something came after the frames, so further ones begin another panic.
@@ -31,12 +34,14 @@ pub(super) struct Flow<'l> {
     /// No blank or foreign line since the last line that was taken.
     adjacent: bool,
     frames: usize,
-    items: usize,
+    pub(super) items: usize,
+    /// Digits of the widest address of this backtrace.
+    widest: usize,
 }
 
 /// What the lines that say nothing by themselves belong to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
+pub(super) enum State {
     Idle,
     Message,
     Backtrace,
@@ -48,7 +53,7 @@ enum State {
 
 /// The first half of a line that was wrapped by hand.
 #[derive(Debug)]
-enum Wrapped {
+pub(super) enum Wrapped {
     Nothing,
     /// The last frame lacks its symbol.
     Symbol,
@@ -69,6 +74,7 @@ impl<'l> Flow<'l> {
             adjacent: false,
             frames: 0,
             items: 0,
+            widest: 0,
         }
     }
 
@@ -88,9 +94,10 @@ impl<'l> Flow<'l> {
 
     fn close(&mut self) {
         let panic = std::mem::take(&mut self.panic);
-        if !panic.is_empty() {
+        if !panic.is_empty() && self.done.len() < MOST_PANICS {
             self.done.push(panic);
         }
+        self.widest = 0;
         self.state = State::Idle;
         self.wrapped = Wrapped::Nothing;
         self.announced = false;
@@ -111,7 +118,7 @@ impl<'l> Flow<'l> {
             || self.registers(text)
             || self.kexts(text)
             || self.keyed(text)
-            || self.thread(text)
+            || self.thread(text, at)
             || self.rest(text);
         self.adjacent = taken;
     }
@@ -126,7 +133,7 @@ impl<'l> Flow<'l> {
                     .last_mut()
                     .and_then(|frame| frame.said.take());
                 if let (Some(said), Some(frame)) = (said, self.panic.frames.last_mut()) {
-                    frame.said = Some(with_symbol(said, text));
+                    frame.said = Some(Box::new(with_symbol(*said, text)));
                 }
                 true
             }
@@ -192,10 +199,10 @@ impl<'l> Flow<'l> {
         self.close();
         self.panic.within_another = within_another;
         if within_another {
-            self.panic.notes.push(Note::at(
+            self.panic.note(
                 at,
                 "this panic happened while the kernel was still printing another one",
-            ));
+            );
         }
     }
 
@@ -235,10 +242,10 @@ impl<'l> Flow<'l> {
             }
             return taken;
         }
-        self.backtrace_end(text, at) || self.exception_state(text)
+        self.backtrace_end(text, at) || self.exception_state(text, at)
     }
 
-    fn announce(&mut self, text: &str, at: Position) {
+    pub(super) fn announce(&mut self, text: &str, at: Position) {
         let is_chained = self
             .panic
             .frames
@@ -248,10 +255,7 @@ impl<'l> Flow<'l> {
             self.begin_another(at);
         } else if !self.announced && !self.panic.frames.is_empty() && self.panic.caller.is_some() {
             self.panic.frames.clear();
-            self.panic.notes.push(Note::at(
-                at,
-                "lines of the message that look like frames are left out: the backtrace begins below them",
-            ));
+            self.panic.note(at, "lines of the message that look like frames are left out: the backtrace begins below them");
         }
         self.panic.started = true;
         self.announced = true;
@@ -259,20 +263,16 @@ impl<'l> Flow<'l> {
         self.state = State::Backtrace;
         if let Some(thread) = hex_after(text, "panicked thread: ") {
             let thread = Address(thread);
-            self.panic.thread_facts.push(Fact::new("thread", thread));
+            self.panic.thread_fact("thread", thread);
         }
     }
 
     fn frame(&mut self, frame: PrintedFrame, at: Position, is_cut: bool) {
-        let widest = self.panic.frames.iter().map(|frame| frame.digits).max();
-        if is_cut && frame.said.is_none() && widest.is_some_and(|widest| frame.digits < widest) {
-            self.panic.notes.push(Note::at(
-                at,
-                "the last address is cut short by another message and left out",
-            ));
-            return;
+        if is_cut && frame.said.is_none() && frame.digits < self.widest {
+            let why = "the last address is cut short by another message and left out";
+            return self.panic.note(at, why);
         }
-        if self.frames_closed && !self.panic.frames.is_empty() {
+        if self.frames_closed && !self.panic.frames.is_empty() && frame.layout != Layout::List {
             self.begin_another(at);
         }
         self.panic.started = true;
@@ -280,6 +280,7 @@ impl<'l> Flow<'l> {
             return self.refuse(at, "frame");
         }
         self.frames += 1;
+        self.widest = self.widest.max(frame.digits);
         if frame.wants_symbol {
             self.wrapped = Wrapped::Symbol;
         }
@@ -290,12 +291,9 @@ impl<'l> Flow<'l> {
     }
 
     fn refuse(&mut self, at: Position, what: &str) {
-        let note = Note::at(
-            at,
-            format!("the {what} limit is reached; what follows is left out"),
-        );
-        if self.panic.notes.last().map(|last| &last.text) != Some(&note.text) {
-            self.panic.notes.push(note);
+        let text = format!("the {what} limit is reached; what follows is left out");
+        if self.panic.notes.last().map(|last| &last.text) != Some(&text) {
+            self.panic.note(at, text);
         }
     }
 
@@ -311,29 +309,22 @@ impl<'l> Flow<'l> {
             if value == 0 {
                 self.panic.end = StackEnd::Complete;
             } else {
-                self.panic.notes.push(Note::at(
+                self.panic.note(
                     at,
                     format!("the kernel stopped the backtrace at frame pointer {pointer}"),
-                ));
+                );
             }
         } else if text.starts_with("No mapping exists for frame pointer") {
             self.panic.end = StackEnd::Truncated;
         } else if matches!(text, "..." | "[...]" | "…" | "[…]" | "<snip>")
             && self.state == State::Backtrace
         {
-            self.panic.notes.push(Note::at(
-                at,
-                "frames were left out here by whoever pasted this",
-            ));
-        } else if text.starts_with("Backtracing ") {
             self.panic
-                .thread_facts
-                .push(Fact::new("backtrace", text.to_owned()));
+                .note(at, "frames were left out here by whoever pasted this");
+        } else if text.starts_with("Backtracing ") {
+            self.panic.thread_fact("backtrace", text.to_owned());
             if text.starts_with("Backtracing specified thread") {
-                self.panic.notes.push(Note::at(
-                    at,
-                    "the backtrace is of the thread that the panic is about, not of the one that called panic",
-                ));
+                self.panic.note(at, "the backtrace is of the thread that the panic is about, not of the one that called panic");
             }
         } else {
             return false;
@@ -342,20 +333,27 @@ impl<'l> Flow<'l> {
     }
 
     /// PowerPC: "PC=0x…; MSR=0x…; …; LR=0x…", the registers of one level of the exception chain.
-    fn exception_state(&mut self, text: &str) -> bool {
+    fn exception_state(&mut self, text: &str, at: Position) -> bool {
+        const HEADS: &[&str] = &[
+            "Latest crash info for cpu",
+            "Latest stack backtrace for cpu",
+            "Proceeding back via exception chain",
+            "Exception state (sv=",
+            "previously dumped as",
+        ];
+        if HEADS.iter().any(|head| text.starts_with(head)) {
+            self.end_message();
+            return true;
+        }
         let Some(pc) = text.strip_prefix("PC=").and_then(hex) else {
             return false;
         };
         if pc.value != 0 {
-            self.panic.frames.push(PrintedFrame {
-                address: pc.value,
-                frame_pointer: 0,
-                said: None,
-                layout: Layout::List,
-                digits: pc.digits,
+            let frame = PrintedFrame {
                 is_pc: true,
-                wants_symbol: false,
-            });
+                ..PrintedFrame::listed(pc)
+            };
+            self.frame(frame, at, false);
         }
         if self.panic.registers.is_empty() {
             self.panic.registers.take(text);
@@ -372,146 +370,16 @@ impl<'l> Flow<'l> {
         taken
     }
 
-    fn end_message(&mut self) {
+    pub(super) fn end_message(&mut self) {
         if self.state == State::Message {
             self.state = State::Idle;
         }
     }
 
-    fn kexts(&mut self, text: &str) -> bool {
-        let is_head = text.starts_with("Kernel Extensions in backtrace")
-            || text.starts_with("Kernel loadable modules in backtrace");
-        if is_head {
-            self.leave_backtrace();
-            return true;
-        }
-        if let Some(list) = text.strip_prefix("loaded kexts:") {
-            self.panic.table_skipped = list.contains("skipped");
-            self.leave_backtrace();
-            self.state = State::Loaded;
-            return true;
-        }
-        if text.starts_with("unloaded kexts:") {
-            self.leave_backtrace();
-            self.state = State::Unloaded;
-            return true;
-        }
-        if let Some(event) = text.strip_prefix("last ")
-            && event.contains(" kext at ")
-        {
-            self.last_kext(event);
-            return true;
-        }
-        if self.items >= self.limits.items {
-            return false;
-        }
-        let taken = match self.panic.kexts.table_line(text) {
-            TableLine::Taken => {
-                self.leave_backtrace();
-                true
-            }
-            TableLine::WantsRange => {
-                self.wrapped = Wrapped::Row(text.to_owned());
-                true
-            }
-            TableLine::Other => self.state == State::Loaded && self.panic.kexts.list_line(text),
-        };
-        self.items += usize::from(taken);
-        taken
-    }
-
-    /// "last started kext at 1234: name version (addr 0x…, size 1234)".
-    fn last_kext(&mut self, event: &str) {
-        self.leave_backtrace();
-        let Some((what, kext)) = event.split_once(": ") else {
-            return;
-        };
-        let is_there = what.starts_with("started") || what.starts_with("loaded");
-        match started(kext) {
-            Some(kext) if is_there => self.panic.kexts.started(kext),
-            // A kext that was stopped or unloaded lies nowhere any more.
-            _ => {
-                let what = what.split(" at ").next().unwrap_or_default();
-                self.panic.facts.push(Fact {
-                    name: format!("last {what}").into(),
-                    value: kext.to_owned().into(),
-                });
-            }
-        }
-    }
-
     /// What comes after the frames in every layout.
-    fn leave_backtrace(&mut self) {
+    pub(super) fn leave_backtrace(&mut self) {
         self.frames_closed = !self.panic.frames.is_empty();
         self.state = State::Idle;
-    }
-
-    /// Lines of the form "key: value", and values on a line of their own.
-    fn keyed(&mut self, text: &str) -> bool {
-        if self.panic.kernel.take(text) {
-            self.leave_backtrace();
-            return true;
-        }
-        if let Some((key, value)) = key(text) {
-            // ARM prints these above the frames, Intel below.
-            self.leave_backtrace();
-            let is_below = matches!(key, Key::OsBuild | Key::KernelVersion) && value.is_empty();
-            if is_below {
-                self.state = State::Value(key);
-            } else {
-                self.value(key, value);
-            }
-            return true;
-        }
-        if let State::Value(key) = self.state {
-            self.state = State::Idle;
-            return self.value(key, text);
-        }
-        false
-    }
-
-    fn value(&mut self, key: Key, value: &str) -> bool {
-        if key == Key::Process {
-            self.panic.process.get_or_insert_with(|| value.to_owned());
-            return true;
-        }
-        store(key, value, &mut self.panic.machine, &mut self.panic.facts)
-    }
-
-    /// "Panicked task", "Panicked thread", "CORE n".
-    fn thread(&mut self, text: &str) -> bool {
-        if let Some(task) = text.strip_prefix("Panicked task ") {
-            self.end_message();
-            self.panic.started = true;
-            if let Some((_, process)) = task.split_once("pid ") {
-                self.panic.pid = number_after(task, "pid ").and_then(|pid| pid.try_into().ok());
-                let name = process
-                    .split_once(": ")
-                    .map(|(_, name)| name.trim().to_owned());
-                self.panic.process = name.or(self.panic.process.take());
-            }
-            return true;
-        }
-        if text.starts_with("Panicked thread: ") {
-            self.announce(text, Position::Line(0));
-            if let Some(thread) = hex_after(text, "Panicked thread: ") {
-                self.panic
-                    .thread_facts
-                    .push(Fact::new("thread", Address(thread)));
-            }
-            self.panic.thread_id = number_after(text, "tid: ");
-            return true;
-        }
-        if text.starts_with("CORE ") {
-            if let Some(core) = core_line(text)
-                && self.items < self.limits.items
-            {
-                self.items += 1;
-                self.panic.cores.push(core);
-            }
-            return true;
-        }
-        false
     }
 
     /// Lines that mean something only where they stand.
@@ -522,9 +390,7 @@ impl<'l> Flow<'l> {
                 true
             }
             State::Unloaded if started(text).is_some() => {
-                self.panic
-                    .facts
-                    .push(Fact::new("unloaded kext", text.to_owned()));
+                self.panic.fact("unloaded kext", text.to_owned());
                 true
             }
             _ if is_nameless_frame(text) && self.panic.frames.is_empty() => {

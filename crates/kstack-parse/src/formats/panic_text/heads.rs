@@ -70,10 +70,13 @@ pub(super) fn backtrace_head(line: &str, inside: bool) -> Option<&str> {
 
 /// A line cut where another message begins in the middle of it: two processors print at once.
 pub(super) fn parts(line: &str) -> impl Iterator<Item = &str> {
+    /// Looking for a seam reads the rest of the line, so a hostile line gets only so many.
+    const MOST_SEAMS: usize = 8;
     let mut rest = Some(line);
+    let mut seams = 0..MOST_SEAMS;
     std::iter::from_fn(move || {
         let line = rest?;
-        let at = seam(line);
+        let at = seams.next().and_then(|_| seam(line));
         rest = at.and_then(|at| line.get(at..));
         Some(
             line.get(..at.unwrap_or(line.len()))

@@ -134,7 +134,9 @@ impl Kexts {
 }
 
 fn place(image: &mut LoadedImage, placement: Placement) {
-    if !image.placements.contains(&placement) {
+    /// The table, the last kext started, and one to spare.
+    const MOST_PLACEMENTS: usize = 4;
+    if image.placements.len() < MOST_PLACEMENTS && !image.placements.contains(&placement) {
         image.placements.push(placement);
     }
 }

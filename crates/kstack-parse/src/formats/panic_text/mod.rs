@@ -5,8 +5,8 @@
 //! `osfmk/arm/model_dep.c`, `libkern/c++/OSKext.cpp`) and, for what they no
 //! longer print, of xnu-1228.5.20 (10.5).
 //!
-//! [`heads`] and the other files know single lines; [`flow`] knows which line
-//! belongs to what; [`panic`] makes the report.
+//! [`flow`] and [`tail`] know which line belongs to what, [`panic`] makes the
+//! report, and the other files know single lines.
 
 mod backtrace;
 mod flow;
@@ -19,6 +19,7 @@ mod pointer;
 mod registers;
 mod scan;
 mod slides;
+mod tail;
 
 use kstack_model::Report;
 
@@ -53,10 +54,19 @@ pub(super) fn read(text: &str, format: &'static str, limits: &Limits) -> Vec<Rep
 
 /// Gives a panic that another one interrupted what only the last of them printed: machine, kernel, kexts.
 fn share_tails(panics: &mut [panic::Panic]) {
+    /// Each takes a copy of the kext table; more panics within panics are no log.
+    const MOST_SHARING: usize = 16;
+    let mut sharing = 0;
     for at in (1..panics.len()).rev() {
-        if let Some([first, second]) = panics.get_mut(at - 1..=at)
-            && second.within_another
-        {
+        let Some([first, second]) = panics.get_mut(at - 1..=at) else {
+            continue;
+        };
+        sharing = if second.within_another {
+            sharing + 1
+        } else {
+            0
+        };
+        if (1..=MOST_SHARING).contains(&sharing) {
             first.take_tail_of(second);
         }
     }

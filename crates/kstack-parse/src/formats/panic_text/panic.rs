@@ -1,11 +1,12 @@
 //! One panic as collected from its lines, and the report it makes.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::num::NonZeroU64;
 
 use kstack_model::{
-    Address, AddressSpace, Arch, At, Basis, Fact, Frame, FrameKind, Machine, Note, Process, Report,
-    Side, Stack, StackEnd, Thread, ThreadRole, Value,
+    Address, AddressSpace, Arch, At, Basis, Fact, Frame, FrameKind, Machine, Note, Position,
+    Process, Report, Side, Stack, StackEnd, Thread, ThreadRole, Value,
 };
 
 use super::backtrace::{Layout, PrintedFrame};
@@ -17,6 +18,9 @@ use super::slides::Kernel;
 
 /// Frames an arm64 kernel prints at most (xnu-11417.101.15, `osfmk/arm64/sleh.c` and `model_dep.c`).
 const ARM_FRAME_LIMIT: usize = 50;
+
+/// Notes and facts of a kind that one panic keeps.
+const MOST_REMARKS: usize = 256;
 
 /// What the lines of one panic said.
 #[derive(Debug, Default)]
@@ -67,6 +71,28 @@ pub(super) fn core_line(line: &str) -> Option<Core> {
 }
 
 impl Panic {
+    /// Leaves a note. There are so many at most: a hostile text gives cause for one per line.
+    pub(super) fn note(&mut self, at: Position, text: impl Into<String>) {
+        if self.notes.len() < MOST_REMARKS {
+            self.notes.push(Note::at(at, text));
+        }
+    }
+
+    pub(super) fn thread_fact(&mut self, name: &'static str, value: impl Into<Value>) {
+        if self.thread_facts.len() < MOST_REMARKS {
+            self.thread_facts.push(Fact::new(name, value));
+        }
+    }
+
+    pub(super) fn fact(&mut self, name: impl Into<Cow<'static, str>>, value: String) {
+        if self.facts.len() < MOST_REMARKS {
+            self.facts.push(Fact {
+                name: name.into(),
+                value: Value::Text(value),
+            });
+        }
+    }
+
     /// Whether machine and kernel were said after the backtrace.
     pub(super) fn has_tail(&self) -> bool {
         self.machine.kernel_version.is_some() || !self.kernel.is_silent()
@@ -258,7 +284,7 @@ impl Panic {
             };
             let mut frame = Frame::new(Address(address), kind);
             frame.frame_pointer = NonZeroU64::new(printed.frame_pointer);
-            frame.said = printed.said.map(Box::new);
+            frame.said = printed.said;
             if address != printed.address {
                 frame.said.get_or_insert_default().raw = Some(Address(printed.address));
             }
@@ -293,10 +319,7 @@ impl Panic {
             return None;
         }
         self.end = StackEnd::Complete;
-        Some(Stack {
-            end: StackEnd::Truncated,
-            ..Stack::new(Side::User, vec![last])
-        })
+        Some(cut(Side::User, vec![last]))
     }
 
     /// What the panic line and the registers know of the stack when no backtrace was printed.
@@ -333,10 +356,7 @@ impl Panic {
         self.notes.push(Note::new(
             "no backtrace is printed; the frames shown are the caller of panic and the saved registers, with frames missing between them",
         ));
-        vec![Stack {
-            end: StackEnd::Truncated,
-            ..Stack::new(Side::Kernel, frames)
-        }]
+        vec![cut(Side::Kernel, frames)]
     }
 
     fn thread_facts(&mut self, bare: &dyn Fn(u64) -> u64, stacks: &[Stack]) -> Vec<Fact> {
@@ -403,23 +423,36 @@ impl Core {
         let (pc, lr) = (bare(self.pc), bare(self.lr));
         let mut frame = Frame::new(Address(pc), FrameKind::InstructionPointer);
         frame.frame_pointer = NonZeroU64::new(self.fp);
-        let mut frames = vec![frame];
+        let mut stacks = vec![cut(side_of(pc), vec![frame])];
         if lr != pc && lr != 0 {
-            frames.push(Frame::new(Address(lr), FrameKind::ReturnAddress));
+            let frame = Frame::new(Address(lr), FrameKind::ReturnAddress);
+            match stacks.last_mut() {
+                Some(stack) if stack.side == side_of(lr) => stack.frames.push(frame),
+                _ => stacks.push(cut(side_of(lr), vec![frame])),
+            }
         }
-        let side = if pc >> 63 == 1 {
-            Side::Kernel
-        } else {
-            Side::User
-        };
         Thread {
             name: Some(format!("CORE {}", self.number)),
-            stacks: vec![Stack {
-                end: StackEnd::Truncated,
-                ..Stack::new(side, frames)
-            }],
+            stacks,
             ..Thread::default()
         }
+    }
+}
+
+/// The half of a 64-bit address space that an address lies in.
+fn side_of(address: u64) -> Side {
+    if address >> 63 == 1 {
+        Side::Kernel
+    } else {
+        Side::User
+    }
+}
+
+/// A stack of which only these frames are known.
+fn cut(side: Side, frames: Vec<Frame>) -> Stack {
+    Stack {
+        end: StackEnd::Truncated,
+        ..Stack::new(side, frames)
     }
 }
 

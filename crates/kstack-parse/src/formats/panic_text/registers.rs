@@ -157,6 +157,9 @@ impl Registers {
 
 /// "type 14=page fault" of Intel panics, "Type 14=…" before 10.5.
 fn x86_trap(message: &str) -> Option<u64> {
+    if !message.contains("trap") {
+        return None;
+    }
     number_after(message, "type ").or_else(|| number_after(message, "Type "))
 }
 
@@ -256,7 +259,9 @@ mod tests {
             "RAX: 0x0000000000000001, RBX: 0xdeadbeefdeadbeef, RCX: 0xffffff8000000000",
         ]);
         assert_eq!(
-            block.bad_pointers("type 13=general protection").as_deref(),
+            block
+                .bad_pointers("Kernel trap at 0x1, type 13=general protection")
+                .as_deref(),
             Some("RBX=0xdeadbeefdeadbeef")
         );
     }
