@@ -34,6 +34,22 @@ struct Counts {
     threads: usize,
 }
 
+const fn counted(
+    format: &'static str,
+    frames: usize,
+    images: usize,
+    slides: usize,
+    threads: usize,
+) -> Counts {
+    Counts {
+        format,
+        frames,
+        images,
+        slides,
+        threads,
+    }
+}
+
 const TABLES: &[&[Expected]] = &[panic::TABLE];
 
 #[test]
