@@ -1,1 +1,4 @@
-//! Placeholder.
+//! Test artefacts built from scratch, sharing no structs with the parsers.
+
+pub mod ips;
+pub mod panic;
