@@ -91,7 +91,9 @@ fn arm_frame(line: &str) -> Option<PrintedFrame> {
         _ => return None,
     };
     // "name:" without a space before the colon is the next register of a block.
-    if rest.contains(':') && !rest.contains(" : ") {
+    // A frame pointer without digits is where the text was cut.
+    let is_cut = matches!(rest.trim(), "fp:" | "fp: 0" | "fp: 0x");
+    if rest.contains(':') && !rest.contains(" : ") && !is_cut {
         return None;
     }
     let (said, wants_symbol) = said(rest);

@@ -37,6 +37,8 @@ pub(super) struct Flow<'l> {
     pub(super) items: usize,
     /// Digits of the widest address of this backtrace.
     widest: usize,
+    /// The line just read is a frame, with so many digits.
+    last_line: Option<(Position, usize)>,
 }
 
 /// What the lines that say nothing by themselves belong to.
@@ -75,6 +77,7 @@ impl<'l> Flow<'l> {
             frames: 0,
             items: 0,
             widest: 0,
+            last_line: None,
         }
     }
 
@@ -88,6 +91,14 @@ impl<'l> Flow<'l> {
 
     /// The panics in the order of the text.
     pub(super) fn finish(mut self) -> Vec<Panic> {
+        // Apple cuts long logs in the middle of a word, which may be an address.
+        if let Some((at, digits)) = self.last_line
+            && digits < self.widest
+        {
+            self.panic.frames.pop();
+            self.panic
+                .note(at, "the last address is cut short and left out");
+        }
         self.close();
         self.done
     }
@@ -105,6 +116,7 @@ impl<'l> Flow<'l> {
     }
 
     fn part(&mut self, text: &str, at: Position, is_cut: bool) {
+        self.last_line = None;
         if text.is_empty() {
             self.adjacent = false;
             if self.state == State::Message {
@@ -280,6 +292,7 @@ impl<'l> Flow<'l> {
             return self.refuse(at, "frame");
         }
         self.frames += 1;
+        self.last_line = frame.said.is_none().then_some((at, frame.digits));
         self.widest = self.widest.max(frame.digits);
         if frame.wants_symbol {
             self.wrapped = Wrapped::Symbol;
