@@ -71,7 +71,7 @@ fn panic_and_stackshot_of_one_file_come_out_apart() {
     assert_eq!(reports[0].kernel.basis, Basis::Slid);
     assert_eq!(reports[1].kernel.basis, Basis::Unslid);
     assert_eq!(reports[0].machine.model.as_deref(), Some("Mac99,9"));
-    assert_eq!(reports[0].machine.os_build.as_deref(), Some("21Z999"));
+    assert_eq!(reports[0].machine.os_build.as_deref(), Some("21Z901"));
 }
 
 #[test]

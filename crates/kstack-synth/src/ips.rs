@@ -75,7 +75,7 @@ impl Ips {
     #[must_use]
     pub fn header(&self) -> String {
         format!(
-            "{{\"bug_type\":\"{}\",\"timestamp\":\"2021-03-04 05:06:07.00 +0000\",\"os_version\":\"macOS 12.9 (21Z999)\"}}\n",
+            "{{\"bug_type\":\"{}\",\"timestamp\":\"2021-03-04 05:06:07.00 +0000\",\"os_version\":\"macOS 12.9 (21Z901)\"}}\n",
             self.bug_type
         )
     }

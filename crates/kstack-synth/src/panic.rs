@@ -70,7 +70,7 @@ impl PanicLog {
             Layout::X86_64 => writeln!(frames, "{frame_pointer:#018x} : {address:#018x} {said}"),
             Layout::I386 => writeln!(
                 frames,
-                "{frame_pointer:#x} : {address:#x} (0x3cc65c {frame_pointer:#x} 0x131de5 0x0) {said}"
+                "{frame_pointer:#x} : {address:#x} (0x3b1a20 {frame_pointer:#x} 0x133e10 0x0) {said}"
             ),
             Layout::Arm64 => {
                 writeln!(

@@ -315,14 +315,15 @@ impl<'d> Spaces<'d> {
                     .and_then(|row| row.uuid)
                     .map_or_else(|| format!("image {index}"), |uuid| uuid.to_string());
                 Note::new(format!(
-                    "{count} frames of {name} have neither load address nor offset: it is only known that a thread was in it"
+                    "{} of {name} without load address and offset: it is only known that a thread was in it",
+                    frames(*count)
                 ))
             })
             .collect();
         if self.rowless > 0 {
             notes.push(Note::new(format!(
-                "{} frames are in images whose row of binaryImages is missing",
-                self.rowless
+                "{} in images whose row of binaryImages is missing",
+                frames(self.rowless)
             )));
         }
         notes
@@ -399,6 +400,14 @@ fn ended(mut stack: Stack, is_cut: bool) -> Stack {
         stack.end = StackEnd::Truncated;
     }
     stack
+}
+
+fn frames(count: u32) -> String {
+    if count == 1 {
+        "1 frame".to_owned()
+    } else {
+        format!("{count} frames")
+    }
 }
 
 fn state_names() -> Vec<(String, u32)> {

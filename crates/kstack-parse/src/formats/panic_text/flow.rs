@@ -93,7 +93,7 @@ impl<'l> Flow<'l> {
     pub(super) fn finish(mut self) -> Vec<Panic> {
         // Apple cuts long logs in the middle of a word, which may be an address.
         if let Some((at, digits)) = self.last_line
-            && digits < self.widest
+            && self.is_short(digits)
         {
             self.panic.frames.pop();
             self.panic
@@ -280,7 +280,7 @@ impl<'l> Flow<'l> {
     }
 
     fn frame(&mut self, frame: PrintedFrame, at: Position, is_cut: bool) {
-        if is_cut && frame.said.is_none() && frame.digits < self.widest {
+        if is_cut && frame.said.is_none() && self.is_short(frame.digits) {
             let why = "the last address is cut short by another message and left out";
             return self.panic.note(at, why);
         }
@@ -301,6 +301,12 @@ impl<'l> Flow<'l> {
         if self.state != State::Message {
             self.state = State::Backtrace;
         }
+    }
+
+    /// Whether an address lost digits. Only 64-bit kernels print all of them always.
+    fn is_short(&self, digits: usize) -> bool {
+        const WHOLE: usize = 16;
+        self.widest == WHOLE && digits < WHOLE
     }
 
     fn refuse(&mut self, at: Position, what: &str) {

@@ -134,7 +134,7 @@ mod tests {
     #[test]
     fn the_thread_in_a_process_line_is_no_part_of_the_name() {
         assert_eq!(
-            key("Process name corresponding to current thread (0xffffffaa7c418000): zpool"),
+            key("Process name corresponding to current thread (0xffffffaa12345000): zpool"),
             Some((Key::Process, "zpool"))
         );
     }

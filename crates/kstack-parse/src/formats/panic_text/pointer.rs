@@ -26,28 +26,28 @@ mod tests {
     #[test]
     fn a_signed_kernel_pointer_stays_a_kernel_pointer() {
         assert_eq!(
-            without_signature(0xcbaf_7e00_1192_7fc8, 0xfffe_fe00_1000_0000 | 1 << 48),
-            0xffff_fe00_1192_7fc8
+            without_signature(0x8d93_7e00_1234_5678, 0xfffe_fe00_1000_0000 | 1 << 48),
+            0xffff_fe00_1234_5678
         );
         assert_eq!(
-            without_signature(0xddf8_2e70_25f5_d4d0, 0xffff_fff0_2667_d3f0),
-            0xffff_fff0_25f5_d4d0
+            without_signature(0x9ab1_3d70_1234_5678, 0xffff_fff0_1000_0010),
+            0xffff_fff0_1234_5678
         );
     }
 
     #[test]
     fn a_memory_tag_is_removed() {
         assert_eq!(
-            without_signature(0xf6ff_fe20_5d51_8d88, 0xffff_fe00_503c_08e0),
-            0xffff_fe20_5d51_8d88
+            without_signature(0xf5ff_fe20_1234_5678, 0xffff_fe00_1000_0010),
+            0xffff_fe20_1234_5678
         );
     }
 
     #[test]
     fn a_user_pointer_loses_its_upper_bits() {
         assert_eq!(
-            without_signature(0x0012_0002_4ab4_acd4, 0xffff_fe00_503c_08e0),
-            0x0000_0002_4ab4_acd4
+            without_signature(0x0012_0001_2345_6780, 0xffff_fe00_1000_0010),
+            0x0000_0001_2345_6780
         );
     }
 }

@@ -217,10 +217,10 @@ mod tests {
     #[test]
     fn an_intel_block_keeps_every_name_and_value() {
         let block = registers(&[
-            "RFL: 0x0000000000010297, RIP: 0xffffff8018c8019a, CS:  0x0000000000000008",
+            "RFL: 0x0000000000010297, RIP: 0xffffff8012345670, CS:  0x0000000000000008",
             "Fault CR2: 0x0000000000000020, Error code: 0x0000000000000002, Fault CPU: 0x0 VMM, PL: 0",
         ]);
-        assert_eq!(block.instruction_pointer(), Some(0xffff_ff80_18c8_019a));
+        assert_eq!(block.instruction_pointer(), Some(0xffff_ff80_1234_5670));
         assert_eq!(block.get("Fault CR2"), Some(0x20));
         assert_eq!(block.arch(), Some(Arch::X86_64));
         assert_eq!(
@@ -234,10 +234,10 @@ mod tests {
     #[test]
     fn an_arm64_block_is_read_across_its_columns() {
         let block = registers(&[
-            "x28: 0x0000000000000001 fp:  0xfffffe6000000270  lr:  0x13eafe0010000600  sp:  0xfffffe60000001a0",
+            "x28: 0x0000000000000001 fp:  0xfffffe6000000270  lr:  0x2bbdfe0010000600  sp:  0xfffffe60000001a0",
             "pc:  0xfffffe00100005e8 cpsr: 0x60401208         esr: 0x96000044          far: 0x0000000000000010",
         ]);
-        assert_eq!(block.get("lr"), Some(0x13ea_fe00_1000_0600));
+        assert_eq!(block.get("lr"), Some(0x2bbd_fe00_1000_0600));
         assert_eq!(block.get("far"), Some(0x10));
         assert!(
             block
