@@ -125,6 +125,17 @@ fn the_panic_text_is_found_under_every_key() {
 }
 
 #[test]
+fn a_message_without_a_backtrace_is_still_the_panic() {
+    let text = Ips::new("210")
+        .text("panicString", "Unexpected watchdog reset occurred")
+        .text("macOSPanicString", "not yet set");
+    let reports = read(&text.build());
+    assert_eq!(formats(&reports), ["panic-ips"]);
+    assert!(reports[0].facts.iter().any(|fact| fact.name == "panic"));
+    assert!(reports[0].processes[0].threads[0].stacks.is_empty());
+}
+
+#[test]
 fn a_stackshot_alone_is_one_whatever_its_bug_type() {
     for bug_type in ["288", "151", "409", "999"] {
         let reports = read(&stackshot(bug_type).build());

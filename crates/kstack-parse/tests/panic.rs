@@ -282,6 +282,20 @@ fn a_panic_within_a_panic_shares_machine_and_kernel() {
 }
 
 #[test]
+fn a_nested_panic_of_newer_kernels_is_a_report_of_its_own() {
+    let first = "panic(cpu 1 caller 0xfffffe0010100020): first @zfs.c:1\n";
+    let nested = "Nested panic detected - entry count: 2 panic_caller: 0xfffffe0010100999\n\
+                  Kernel text exec slide: 0x0000000008ffc000\n\
+                  Kernel text exec base: 0xfffffe0010000000\n\
+                  \t\t  lr: 0xfffffe0010100100  fp: 0xfffffe8000000330\n\
+                  \t\t  lr: 0xfffffe0010100200  fp: 0xfffffe8000000350\n";
+    let reports = read(&format!("{first}{nested}"));
+    assert_eq!(reports.len(), 2);
+    assert_eq!(addresses(&reports[1]), [ARM_CODE + 0x100, ARM_CODE + 0x200]);
+    assert_eq!(reports[0].kernel, reports[1].kernel);
+}
+
+#[test]
 fn how_a_backtrace_ends_is_taken_from_its_last_line() {
     for (line, end) in [
         ("\tBacktrace continues...", StackEnd::Truncated),
@@ -545,6 +559,13 @@ fn names_without_addresses_are_kept_and_explained() {
         Some("org.example.zfs")
     );
     assert_eq!(report.notes.len(), 1);
+}
+
+#[test]
+fn registers_below_a_backtrace_are_of_something_else() {
+    let log = intel().build()
+        + "\nThread 0 crashed:\n    x0: 0x0000000000000001   x1: 0x0000000000000002\n";
+    assert_eq!(one(&log), one(&intel().build()));
 }
 
 #[test]

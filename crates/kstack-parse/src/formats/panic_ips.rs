@@ -1,6 +1,6 @@
 //! The JSON wrapper of a panic: its text goes to `panic_text`, its stackshot to `stackshot_ips`.
 
-use kstack_model::{Machine, Note, Report};
+use kstack_model::{Machine, Report};
 
 use super::ips::{self, Document};
 use super::{panic_text, stackshot_ips};
@@ -29,6 +29,9 @@ fn parse(bytes: &[u8], limits: &Limits) -> Result<Vec<Report>, ParseError> {
     let mut own_panic = None;
     for (key, text) in std::mem::take(&mut document.panics) {
         let mut panics = panic_text::read(&text, FORMAT.name, limits);
+        if panics.is_empty() {
+            panics.extend(panic_text::message_alone(&text, FORMAT.name));
+        }
         for panic in &mut panics {
             complete(panic, &document, key);
         }
@@ -69,10 +72,5 @@ fn complete(panic: &mut Report, document: &Document, key: &str) {
     if is_alone {
         panic.facts.extend(document.facts.iter().cloned());
         panic.notes.extend(document.notes.iter().cloned());
-    }
-    if panic.processes.is_empty() {
-        panic
-            .notes
-            .push(Note::new("the panic text has no panic in it"));
     }
 }

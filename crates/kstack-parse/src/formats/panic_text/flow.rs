@@ -8,13 +8,10 @@ use super::backtrace::{
 use super::heads::{PanicLine, backtrace_head, is_report_head, panic_line, parts};
 use super::kexts::{TableLine, started};
 use super::machine::{Key, is_date};
-use super::panic::Panic;
+use super::panic::{MESSAGE_LIMIT, Panic};
 use super::scan::{hex, hex_after};
 use crate::Limits;
 use crate::pasted::PastedLine;
-
-/// Bytes of a message that are kept: some carry whole pages in base64.
-const MESSAGE_LIMIT: usize = 4096;
 
 /// Panics of one file that are kept; more than anybody pastes.
 const MOST_PANICS: usize = 1024;
@@ -178,7 +175,7 @@ impl<'l> Flow<'l> {
             if self.panic.started {
                 self.close();
             }
-            return true;
+            return text.starts_with("***");
         }
         if !self.panic.started && is_date(text) {
             self.panic.machine.captured_at = Some(text.to_owned());
@@ -381,6 +378,10 @@ impl<'l> Flow<'l> {
     }
 
     fn registers(&mut self, text: &str) -> bool {
+        // Below the backtrace they are those of something else, such as a crashed program.
+        if self.frames_closed {
+            return false;
+        }
         let taken = self.panic.registers.take(text);
         if taken {
             self.panic.started = true;

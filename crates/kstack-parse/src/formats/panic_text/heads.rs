@@ -1,6 +1,6 @@
 //! The lines that begin something: a report, a panic, a backtrace.
 
-use super::scan::{hex, number};
+use super::scan::{hex, hex_after, number};
 
 /// "panic(cpu 0 caller 0x…): message".
 #[derive(Debug, PartialEq, Eq)]
@@ -16,6 +16,14 @@ pub(super) fn panic_line(line: &str) -> Option<PanicLine<'_>> {
         return Some(PanicLine {
             cpu: None,
             caller: None,
+            message: line,
+        });
+    }
+    // Newer kernels announce a panic within a panic in words of their own (xnu-11417.101.15).
+    if line.starts_with("Nested panic detected") {
+        return Some(PanicLine {
+            cpu: None,
+            caller: hex_after(line, "panic_caller: "),
             message: line,
         });
     }
@@ -91,6 +99,7 @@ fn seam(line: &str) -> Option<usize> {
     const SEAMS: &[&str] = &[
         "panic(cpu ",
         "Backtrace (CPU ",
+        "Nested panic detected",
         "Backtrace terminated-",
         "Backtrace continues",
     ];

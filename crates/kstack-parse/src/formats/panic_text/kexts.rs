@@ -91,9 +91,9 @@ impl Kexts {
     /// The images, each kext once; `named` are those that the frames name.
     ///
     /// `@0xA->0xB` is the kext's load address on Intel and the start of its
-    /// `__TEXT_EXEC` on arm64 (xnu-11417.101.15, `OSKext::printKextPanicLists`
-    /// through `printSummary`); "last started kext" prints the load address
-    /// on both, so one kext can have two placements.
+    /// `__TEXT_EXEC` on arm64 (xnu-11417.101.15, `libkern/c++/OSKext.cpp`);
+    /// "last started kext" prints the load address on both, so one kext can
+    /// have two placements.
     pub(super) fn into_images(
         self,
         arch: Option<Arch>,

@@ -93,6 +93,10 @@ pub(super) fn store(key: Key, value: &str, machine: &mut Machine, facts: &mut Ve
             machine.kernel_version = Some(value.to_owned());
         }
         Key::Model if machine.model.is_none() => {
+            // Every model identifier has a number; what people call their Mac has none.
+            if !value.contains(|digit: char| digit.is_ascii_digit()) {
+                return false;
+            }
             let (model, board) = value.split_once(' ').unwrap_or((value, ""));
             machine.model = Some(model.trim_end_matches(',').to_owned());
             let board = board.trim_matches(['(', ')']);

@@ -52,6 +52,16 @@ pub(super) fn read(text: &str, format: &'static str, limits: &Limits) -> Vec<Rep
         .collect()
 }
 
+/// Whether a text is all there is of a panic although nothing in it is a panic's: a message alone.
+pub(super) fn message_alone(text: &str, format: &'static str) -> Option<Report> {
+    let text = text.trim();
+    // What the bridge writes when macOS did not panic.
+    if text.is_empty() || text == "not yet set" {
+        return None;
+    }
+    Some(panic::Panic::of_message(text).into_report(format))
+}
+
 /// Gives a panic that another one interrupted what only the last of them printed: machine, kernel, kexts.
 fn share_tails(panics: &mut [panic::Panic]) {
     /// Each takes a copy of the kext table; more panics within panics are no log.

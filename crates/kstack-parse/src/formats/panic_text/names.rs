@@ -2,8 +2,8 @@
 
 /// Undoes the abbreviations of a bundle identifier; `None` when there are none in it.
 ///
-/// Since macOS 10.14 the lists of loaded kexts are packed this way so that
-/// more of them fit (xnu-4903.221.2, `libkern/c++/OSKext.cpp`).
+/// The lists of loaded kexts are packed this way so that more of them fit (the
+/// tables of xnu's `kext_panic_report.h`; seen in logs of macOS 10.14 and later).
 pub(super) fn expanded(printed: &str) -> Option<String> {
     const PREFIXES: &[(char, &str)] = &[
         ('>', "com.apple.driver."),

@@ -16,8 +16,11 @@ use super::registers::Registers;
 use super::scan::{hex_after, number_after};
 use super::slides::Kernel;
 
-/// Frames an arm64 kernel prints at most (xnu-11417.101.15, `osfmk/arm64/sleh.c` and `model_dep.c`).
+/// Frames an arm64 kernel prints at most: `FP_MAX_NUM_TO_EVALUATE` (xnu-11417.101.15, `osfmk/arm/model_dep.c`).
 const ARM_FRAME_LIMIT: usize = 50;
+
+/// Bytes of a message that are kept: some carry whole pages in base64.
+pub(super) const MESSAGE_LIMIT: usize = 4096;
 
 /// Notes and facts of a kind that one panic keeps.
 const MOST_REMARKS: usize = 256;
@@ -71,6 +74,16 @@ pub(super) fn core_line(line: &str) -> Option<Core> {
 }
 
 impl Panic {
+    /// A panic of which only the message is known.
+    pub(super) fn of_message(message: &str) -> Panic {
+        let end = message.floor_char_boundary(MESSAGE_LIMIT);
+        Panic {
+            started: true,
+            message: message.get(..end).unwrap_or_default().to_owned(),
+            ..Panic::default()
+        }
+    }
+
     /// Leaves a note. There are so many at most: a hostile text gives cause for one per line.
     pub(super) fn note(&mut self, at: Position, text: impl Into<String>) {
         if self.notes.len() < MOST_REMARKS {
@@ -192,7 +205,7 @@ impl Panic {
         });
         let of_caller = self.caller.and_then(|caller| match caller >> 36 {
             0xff_fffe0 | 0xfff_ffff => Some(Arch::Arm64),
-            0xff_ffff8 => Some(Arch::X86_64),
+            0xff_ffff7 | 0xff_ffff8 => Some(Arch::X86_64),
             _ => None,
         });
         of_kernel

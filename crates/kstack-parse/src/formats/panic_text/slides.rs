@@ -7,10 +7,10 @@ use super::scan::hex;
 /// What a panic says about where the kernel lies.
 ///
 /// The lines are those of `panic_display_kernel_aslr` (xnu-11417.101.15,
-/// `osfmk/kern/debug.c`). On arm64 "Kernel slide" and "Kernel text exec
-/// slide" are both counted from the address a kernel outside a collection is
-/// linked at, so only the bases tell where the segments of a kernel inside
-/// one lie.
+/// `osfmk/kern/debug.c`). With a kernel collection "Kernel slide" is the text
+/// base minus the address that the *collection* is linked at, and the text
+/// exec slide likewise. That is the slide of a kernel file linked there, as
+/// those of a KDK are; only the bases place the kernel inside the collection.
 #[derive(Clone, Debug)]
 pub(super) struct Kernel {
     pub(super) slides: Vec<(SlideOf, Slide)>,
