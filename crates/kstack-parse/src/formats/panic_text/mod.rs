@@ -5,8 +5,8 @@
 //! `osfmk/arm/model_dep.c`, `libkern/c++/OSKext.cpp`) and, for what they no
 //! longer print, of xnu-1228.5.20 (10.5).
 //!
-//! [`flow`] and [`tail`] know which line belongs to what, [`panic`] makes the
-//! report, and the other files know single lines.
+//! `flow` and `tail` know which line belongs to what, `panic` and `stacks` make
+//! the report, and the other files know single lines.
 
 mod backtrace;
 mod flow;
@@ -19,6 +19,7 @@ mod pointer;
 mod registers;
 mod scan;
 mod slides;
+mod stacks;
 mod tail;
 
 use kstack_model::Report;

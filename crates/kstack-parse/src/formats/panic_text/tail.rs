@@ -5,8 +5,8 @@ use kstack_model::{Address, Position};
 use super::flow::{Flow, State, Wrapped};
 use super::kexts::{TableLine, started};
 use super::machine::{Key, key, store};
-use super::panic::core_line;
 use super::scan::{hex_after, number_after};
+use super::stacks::core_line;
 
 impl Flow<'_> {
     /// Kext tables, lists, and the last kext started.
