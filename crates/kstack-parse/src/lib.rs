@@ -18,8 +18,10 @@ mod error;
 mod format;
 mod formats;
 mod join;
+mod json;
 mod lines;
 mod pattern;
+mod pasted;
 mod reader;
 
 pub use error::{Closest, ParseError, ParseErrorKind};
