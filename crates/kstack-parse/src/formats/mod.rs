@@ -2,7 +2,11 @@
 
 use crate::Format;
 
+mod call_tree;
+mod debugger_text;
+mod dtrace_text;
 mod kextstat;
+mod numbers;
 mod stackshot_legacy;
 mod symstacks;
 
@@ -11,4 +15,8 @@ pub static FORMATS: &[Format] = &[
     stackshot_legacy::FORMAT,
     symstacks::FORMAT,
     kextstat::FORMAT,
+    call_tree::spindump::FORMAT,
+    call_tree::sample::FORMAT,
+    debugger_text::FORMAT,
+    dtrace_text::FORMAT,
 ];
