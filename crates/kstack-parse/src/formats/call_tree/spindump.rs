@@ -243,6 +243,12 @@ impl Reader {
     }
 
     fn field(&mut self, key: &str, value: &str) {
+        if let Some(layout) = key.strip_suffix(" format")
+            && value.starts_with("stacks are sorted")
+        {
+            self.report.variant = Some(layout.to_lowercase());
+            return;
+        }
         match (&mut self.thread, &mut self.process) {
             (Some(_), _) => {}
             (None, Some(process)) => match key {
@@ -269,12 +275,6 @@ impl Reader {
                 ("Kernel stack:", _) => self.side = Side::Kernel,
                 (_, Some(state)) => thread.facts.push(Fact::new("state", state.to_owned())),
                 _ => {}
-            }
-        } else if self.process.is_none() {
-            for layout in ["Heavy", "Timeline"] {
-                if text.starts_with(layout) && text.contains("format:") {
-                    self.report.variant = Some(layout.to_lowercase());
-                }
             }
         }
     }
