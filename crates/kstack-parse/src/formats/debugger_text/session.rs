@@ -37,7 +37,7 @@ pub(super) struct Session {
     cut: bool,
 }
 
-/// What makes a thread the same when it is printed again: process, id, number, object.
+/// What makes a thread the same when it is printed again: process, lldb's number, or the id.
 type ThreadKey = (usize, Option<u64>, Option<u64>);
 
 #[derive(Clone, Copy, Debug)]
@@ -277,7 +277,9 @@ impl Session {
         }
         let frames = stack.finish();
         let stack = (!frames.is_empty()).then(|| Stack::new(side(&frames), frames));
-        let key = (open.process, open.number, open.thread.id);
+        // lldb leaves the id out of most lines, never its own number.
+        let id = open.thread.id.filter(|_| open.number.is_none());
+        let key = (open.process, open.number, id);
         let Some(process) = self.processes.get_mut(open.process) else {
             return;
         };

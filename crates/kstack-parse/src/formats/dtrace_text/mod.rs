@@ -1,17 +1,42 @@
-//! Placeholder.
+//! Stacks that `dtrace(1)` and `lockstat(1)` print, with their counts.
+//!
+//! dtrace runs in the live kernel, so every address it prints is slid.
+
+mod frame;
+mod lockstat;
+mod output;
 
 use kstack_model::Report;
 
+use crate::lines::lines;
 use crate::{Content, Format, Limits, ParseError, Sniff};
 
+/// Stacks of `stack()` and `ustack()`, callers of lockstat.
 pub(crate) const FORMAT: Format = Format {
     name: "dtrace-text",
     about: "stacks that dtrace and lockstat print, with their counts",
     content: Content::Text,
-    sniff: |_| Sniff::No,
+    sniff,
     parse,
 };
 
-fn parse(_bytes: &[u8], _limits: &Limits) -> Result<Vec<Report>, ParseError> {
-    Ok(Vec::new())
+/// Frames without a count or a probe beside them can be anything, so the lines are read as they will be.
+fn sniff(bytes: &[u8]) -> Sniff {
+    let mut finder = output::Finder::default();
+    let chunks = bytes.utf8_chunks();
+    for line in chunks.flat_map(|chunk| lines(chunk.valid())) {
+        if finder.line(line.text) {
+            return Sniff::Yes;
+        }
+    }
+    Sniff::No
+}
+
+fn parse(bytes: &[u8], limits: &Limits) -> Result<Vec<Report>, ParseError> {
+    let text = String::from_utf8_lossy(bytes);
+    let mut output = output::Output::new(limits);
+    for line in lines(&text) {
+        output.line(line.text);
+    }
+    Ok(output.finish().into_iter().collect())
 }
