@@ -9,6 +9,7 @@ mod kextstat;
 mod numbers;
 mod stackshot_legacy;
 mod symstacks;
+mod whole_lines;
 
 /// Every format kstack reads.
 pub static FORMATS: &[Format] = &[

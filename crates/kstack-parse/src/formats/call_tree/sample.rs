@@ -6,6 +6,7 @@ use super::fields;
 use super::images::ImageRow;
 use super::node::{Content as NodeContent, Counted, Form, Node, counted};
 use super::tree::{Budget, Tree};
+use crate::formats::whole_lines::whole_lines;
 use crate::lines::{Line, lines};
 use crate::{Content, Format, Limits, ParseError, Sniff};
 
@@ -19,13 +20,12 @@ pub(crate) const FORMAT: Format = Format {
 };
 
 fn sniff(bytes: &[u8]) -> Sniff {
-    let chunks = bytes.utf8_chunks();
     let mut threads = false;
-    for line in chunks.flat_map(|chunk| lines(chunk.valid())) {
-        threads |= thread(line.text).is_some();
+    for text in whole_lines(bytes) {
+        threads |= thread(text).is_some();
         if threads
-            && line.text.contains("[0x")
-            && let Some(node) = Node::read(line.text)
+            && text.contains("[0x")
+            && let Some(node) = Node::read(text)
             && let NodeContent::Frame { form: Form::In, .. } = node.content
         {
             return Sniff::Yes;

@@ -7,6 +7,7 @@ use super::images::ImageRow;
 use super::kernel_images::KernelImages;
 use super::node::{Content as NodeContent, Form, Node};
 use super::tree::{Budget, Tree};
+use crate::formats::whole_lines::whole_lines;
 use crate::lines::{Line, lines};
 use crate::{Content, Format, Limits, ParseError, Sniff};
 
@@ -21,14 +22,13 @@ pub(crate) const FORMAT: Format = Format {
 
 fn sniff(bytes: &[u8]) -> Sniff {
     let mut header = false;
-    let chunks = bytes.utf8_chunks();
-    for line in chunks.flat_map(|chunk| lines(chunk.valid())) {
-        header |= fields::thread(line.text).is_some();
+    for text in whole_lines(bytes) {
+        header |= fields::thread(text).is_some();
         // Cheap before dear: a node has an address in brackets.
-        if !line.text.contains("[0x") {
+        if !text.contains("[0x") {
             continue;
         }
-        let form = Node::read(line.text).map(|node| node.content);
+        let form = Node::read(text).map(|node| node.content);
         if let Some(NodeContent::Frame { form, .. }) = form
             && (form == Form::Offset || header)
         {

@@ -13,6 +13,7 @@ mod stack;
 
 use kstack_model::Report;
 
+use crate::formats::whole_lines::whole_lines;
 use crate::lines::lines;
 use crate::{Content, Format, Limits, ParseError, Sniff};
 
@@ -26,20 +27,27 @@ pub(crate) const FORMAT: Format = Format {
 };
 
 fn sniff(bytes: &[u8]) -> Sniff {
-    let chunks = bytes.utf8_chunks();
-    for line in chunks.flat_map(|chunk| lines(chunk.valid())) {
-        let text = line.text;
-        let ours = lldb::frame(text).is_some()
-            || lldb::thread(text).is_some_and(|thread| thread.at.is_some())
-            || gdb::frame(text).is_some()
-            || macros::frame(text, false, 0).is_some()
-            || macros::head(text).is_some()
-            || kmods::is_head(text);
-        if ours {
-            return Sniff::Yes;
-        }
+    if whole_lines(bytes).any(is_ours) {
+        Sniff::Yes
+    } else {
+        Sniff::No
     }
-    Sniff::No
+}
+
+/// Whether only a debugger prints such a line.
+fn is_ours(text: &str) -> bool {
+    match text.trim_start().as_bytes().first() {
+        Some(b'*' | b'f' | b't') => {
+            lldb::frame(text).is_some()
+                || lldb::thread(text).is_some_and(|thread| thread.at.is_some())
+                || macros::head(text).is_some()
+        }
+        Some(b'#') => gdb::frame(text).is_some(),
+        Some(b'0') => macros::frame(text, false, 0).is_some(),
+        Some(b'a') => macros::head(text).is_some(),
+        Some(b'k' | b'U') => kmods::is_head(text),
+        _ => false,
+    }
 }
 
 fn parse(bytes: &[u8], limits: &Limits) -> Result<Vec<Report>, ParseError> {

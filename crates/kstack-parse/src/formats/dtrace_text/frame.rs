@@ -29,12 +29,15 @@ pub(super) fn read(line: &str) -> Option<Traced> {
 }
 
 fn in_module(module: &str, function: &str) -> Option<Traced> {
-    let is_module = !module.is_empty()
+    let is_module = module.len() > 1
         && module
             .chars()
             .all(|it| it.is_ascii_alphanumeric() || "._-+".contains(it));
-    // A title of lldb's disassembly ends with a colon.
-    if !is_module || function.is_empty() || function.ends_with([':', '`']) {
+    let is_function = function.starts_with(|it: char| it.is_alphanumeric() || "_~<$-+:(".contains(it))
+        && !function.contains(char::is_control)
+        // A title of lldb's disassembly ends with a colon.
+        && !function.ends_with([':', '`']);
+    if !is_module || !is_function {
         return None;
     }
     let (name, offset) = match function.rsplit_once('+') {

@@ -13,6 +13,9 @@ pub(super) fn title(line: &str) -> Option<&str> {
 
 /// Whether a line is the head of a table whose rows end with a caller.
 pub(super) fn is_head(line: &str) -> bool {
+    if !line.trim_end().ends_with("Caller") {
+        return false;
+    }
     let words: Vec<&str> = line.split_whitespace().take(8).collect();
     let counted = matches!(words.first(), Some(&"Count" | &"ops/s" | &"Hottest"));
     counted && words.contains(&"Lock") && words.last() == Some(&"Caller")

@@ -8,6 +8,7 @@ mod output;
 
 use kstack_model::Report;
 
+use crate::formats::whole_lines::whole_lines;
 use crate::lines::lines;
 use crate::{Content, Format, Limits, ParseError, Sniff};
 
@@ -23,13 +24,11 @@ pub(crate) const FORMAT: Format = Format {
 /// Frames without a count or a probe beside them can be anything, so the lines are read as they will be.
 fn sniff(bytes: &[u8]) -> Sniff {
     let mut finder = output::Finder::default();
-    let chunks = bytes.utf8_chunks();
-    for line in chunks.flat_map(|chunk| lines(chunk.valid())) {
-        if finder.line(line.text) {
-            return Sniff::Yes;
-        }
+    if whole_lines(bytes).any(|text| finder.line(text)) {
+        Sniff::Yes
+    } else {
+        Sniff::No
     }
-    Sniff::No
 }
 
 fn parse(bytes: &[u8], limits: &Limits) -> Result<Vec<Report>, ParseError> {

@@ -11,7 +11,8 @@ use crate::formats::numbers::{decimal, leading_decimal};
 /// Finds the first stack that is dtrace's beyond doubt.
 #[derive(Debug, Default)]
 pub(super) struct Finder {
-    frames: bool,
+    /// How much the frames before this line weigh: one in a module is enough, bare addresses are not.
+    weight: usize,
     probe: bool,
     lockstat: bool,
 }
@@ -22,17 +23,17 @@ impl Finder {
         if text.trim().is_empty() {
             return false;
         }
-        if frame::read(text).is_some() {
-            self.frames = true;
-            return self.probe;
+        if let Some(traced) = frame::read(text) {
+            self.weight += if traced.frame.said.is_some() { 2 } else { 1 };
+            return self.probe && self.weight > 1;
         }
-        if self.frames && decimal(text.trim()).is_some()
+        if self.weight > 1 && decimal(text.trim()).is_some()
             || self.lockstat && lockstat::row(text).is_some()
         {
             return true;
         }
         self.lockstat |= lockstat::is_head(text);
-        self.frames = false;
+        self.weight = 0;
         self.probe = probe(text).is_some() || is_probe_head(text);
         false
     }
@@ -87,6 +88,10 @@ impl Output {
     pub(super) fn line(&mut self, text: &str) {
         if text.trim().is_empty() {
             self.blanks = self.blanks.saturating_add(1);
+            if self.parts.is_empty() {
+                // A key stands right above its stack.
+                self.key.clear();
+            }
             if let Some(samples) = self.histogram.take() {
                 self.end(samples);
             }
