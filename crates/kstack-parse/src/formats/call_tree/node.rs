@@ -59,15 +59,15 @@ pub(super) struct Counted<'a> {
 /// Reads the part that every line of a tree has. sample draws `+ ! : |` where spindump leaves blank.
 pub(super) fn counted(line: &str) -> Option<Counted<'_>> {
     let (mut column, mut kernel, mut start) = (0, false, None);
-    for (index, character) in line.char_indices() {
-        match character {
-            ' ' | '+' | '!' | ':' | '|' => column += 1,
-            '\t' => column = (column / 8 + 1) * 8,
-            '*' => {
+    for (index, byte) in line.bytes().enumerate() {
+        match byte {
+            b' ' | b'+' | b'!' | b':' | b'|' => column += 1,
+            b'\t' => column = (column / 8 + 1) * 8,
+            b'*' => {
                 column += 1;
                 kernel = true;
             }
-            '0'..='9' => {
+            b'0'..=b'9' => {
                 start = Some(index);
                 break;
             }

@@ -65,6 +65,8 @@ struct Reader {
     thread: Option<(Thread, Tree)>,
     section: Section,
     budget: Budget,
+    /// Threads and images that may still be taken.
+    items: usize,
 }
 
 impl Reader {
@@ -76,6 +78,7 @@ impl Reader {
             thread: None,
             section: Section::Foreign,
             budget: Budget::new(limits.frames),
+            items: limits.items,
         }
     }
 
@@ -106,7 +109,9 @@ impl Reader {
                 }
             }
             Section::Images => {
-                if let Some(row) = ImageRow::read(line.text) {
+                if let Some(row) = ImageRow::read(line.text)
+                    && self.take_item()
+                {
                     self.process.space.images.push(row.image);
                 }
             }
@@ -136,6 +141,9 @@ impl Reader {
         if let Some((thread, samples)) = thread(line.text) {
             self.end_thread();
             self.section = Section::Graph;
+            if !self.take_item() {
+                return;
+            }
             self.thread = Some((thread, Tree::new(Some(samples))));
             return;
         }
@@ -145,6 +153,13 @@ impl Reader {
         if let Some(node) = Node::read(line.text) {
             tree.push(node, Side::User, line.position(), &mut self.budget);
         }
+    }
+
+    fn take_item(&mut self) -> bool {
+        let left = self.items.checked_sub(1);
+        self.budget.passed |= left.is_none();
+        self.items = left.unwrap_or(0);
+        left.is_some()
     }
 
     fn end_thread(&mut self) {
@@ -163,7 +178,7 @@ impl Reader {
         let process = std::mem::replace(&mut self.process, empty_process());
         if self.budget.passed {
             report.notes.push(Note::new(
-                "the limit of frames is passed; the stacks after it are missing",
+                "a limit is passed; what comes after it is missing",
             ));
         }
         if process.threads.iter().any(|it| !it.stacks.is_empty()) {

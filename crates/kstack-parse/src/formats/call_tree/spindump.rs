@@ -180,11 +180,9 @@ impl Reader {
     }
 
     fn begin_process(&mut self, text: &str) {
-        let Some(left) = self.items.checked_sub(1) else {
-            self.section = Section::Tail;
+        if !self.take_item() {
             return;
-        };
-        self.items = left;
+        }
         self.section = Section::Process;
         let name = text.strip_prefix("Process:").unwrap_or("");
         let mut process = fields::process(name.trim());
@@ -192,10 +190,28 @@ impl Reader {
         self.process = Some(process);
     }
 
+    /// Takes one process, thread or image of the limit; the rest of the text is passed over when none is left.
+    fn take_item(&mut self) -> bool {
+        match self.items.checked_sub(1) {
+            Some(left) => {
+                self.items = left;
+                true
+            }
+            None => {
+                self.section = Section::Tail;
+                self.budget.passed = true;
+                false
+            }
+        }
+    }
+
     fn image(&mut self, text: &str) -> bool {
         let Some(row) = ImageRow::read(text) else {
             return false;
         };
+        if !self.take_item() {
+            return true;
+        }
         if row.kernel {
             self.kernel.add(row);
         } else if let Some(process) = &mut self.process {
@@ -219,6 +235,9 @@ impl Reader {
 
     fn begin_thread(&mut self, thread: Thread, samples: Option<u64>) {
         self.end_thread();
+        if !self.take_item() {
+            return;
+        }
         // Threads without a process above them are a piece of a spindump.
         self.process.get_or_insert_with(Process::default);
         self.section = Section::Process;
@@ -303,7 +322,7 @@ impl Reader {
         report.kernel.images = std::mem::take(&mut self.kernel).into_images();
         if self.budget.passed {
             report.notes.push(Note::new(
-                "the limit of frames is passed; the stacks after it are missing",
+                "a limit is passed; what comes after it is missing",
             ));
         }
         let has_stacks = report

@@ -36,7 +36,7 @@ fn sniff(bytes: &[u8]) -> Sniff {
 
 /// Whether only a debugger prints such a line.
 fn is_ours(text: &str) -> bool {
-    match text.trim_start().as_bytes().first() {
+    match text.as_bytes().trim_ascii_start().first() {
         Some(b'*' | b'f' | b't') => {
             lldb::frame(text).is_some()
                 || lldb::thread(text).is_some_and(|thread| thread.at.is_some())

@@ -34,6 +34,8 @@ pub(super) struct Session {
     /// How often the machine ran on; what is printed twice between is said twice, not seen twice.
     resumed: u64,
     frames_left: usize,
+    /// Threads and kexts that may still be taken.
+    items_left: usize,
     cut: bool,
 }
 
@@ -72,7 +74,8 @@ impl Session {
             in_kmods: false,
             program: None,
             resumed: 0,
-            frames_left: limits.frames.min(limits.items),
+            frames_left: limits.frames,
+            items_left: limits.items,
             cut: false,
         }
     }
@@ -117,11 +120,10 @@ impl Session {
     }
 
     fn add(&mut self, counted: Counted) {
-        let Some(left) = self.frames_left.checked_sub(1) else {
+        if !take_one(&mut self.frames_left) {
             self.cut = true;
             return;
-        };
-        self.frames_left = left;
+        }
         let described = &counted.described;
         if let (Some(name), Some(address), Some(offset)) =
             (&described.said.image, counted.address, described.from_image)
@@ -158,7 +160,11 @@ impl Session {
         if self.in_kmods
             && let Some(kext) = kmods::row(text)
         {
-            self.space.kext(kext);
+            if take_one(&mut self.items_left) {
+                self.space.kext(kext);
+            } else {
+                self.cut = true;
+            }
             return true;
         }
         if let Some(head) = macros::head(text) {
@@ -254,6 +260,10 @@ impl Session {
     fn begin(&mut self, process: usize, number: Option<u64>, thread: Thread, at: Option<Counted>) {
         self.close();
         self.in_stack = false;
+        if !take_one(&mut self.items_left) {
+            self.cut = true;
+            return;
+        }
         self.open = Some(OpenThread {
             process,
             number,
@@ -273,7 +283,11 @@ impl Session {
     fn end(&mut self, open: OpenThread) {
         let mut stack = open.stack;
         if let (true, Some(at)) = (stack.is_empty(), open.at) {
-            stack.push(at);
+            if take_one(&mut self.frames_left) {
+                stack.push(at);
+            } else {
+                self.cut = true;
+            }
         }
         let frames = stack.finish();
         let stack = (!frames.is_empty()).then(|| Stack::new(side(&frames), frames));
@@ -330,11 +344,18 @@ impl Session {
         };
         if self.cut {
             report.notes.push(Note::new(
-                "the limit of frames is passed; the stacks after it are missing",
+                "a limit is passed; what comes after it is missing",
             ));
         }
         vec![report]
     }
+}
+
+/// Takes one of what is left; `false` when nothing is.
+fn take_one(left: &mut usize) -> bool {
+    let one_less = left.checked_sub(1);
+    *left = one_less.unwrap_or(0);
+    one_less.is_some()
 }
 
 /// A stop shows the innermost frame, `bt` then the whole stack: one stack, not two.

@@ -20,10 +20,13 @@ pub(super) struct Finder {
 impl Finder {
     /// Whether this line completes one.
     pub(super) fn line(&mut self, text: &str) -> bool {
-        if text.trim().is_empty() {
+        let text = text.trim_ascii();
+        if text.is_empty() {
             return false;
         }
-        if let Some(traced) = frame::read(text) {
+        // Cheap before dear: most lines of most files are neither.
+        let may_be_frame = text.starts_with("0x") || text.contains('`');
+        if may_be_frame && let Some(traced) = frame::read(text) {
             self.weight += if traced.frame.said.is_some() { 2 } else { 1 };
             return self.probe && self.weight > 1;
         }
@@ -34,7 +37,7 @@ impl Finder {
         }
         self.lockstat |= lockstat::is_head(text);
         self.weight = 0;
-        self.probe = probe(text).is_some() || is_probe_head(text);
+        self.probe = probe(text).is_some() || text.starts_with("CPU") && is_probe_head(text);
         false
     }
 }
@@ -124,11 +127,9 @@ impl Output {
     }
 
     fn frame(&mut self, traced: frame::Traced) {
-        let Some(left) = self.frames_left.checked_sub(1) else {
-            self.cut = true;
+        if !self.take_frame() {
             return;
-        };
-        self.frames_left = left;
+        }
         let blanks = std::mem::take(&mut self.blanks);
         if blanks > 0 || self.parts.is_empty() {
             self.parts.push(Part {
@@ -143,6 +144,13 @@ impl Output {
             part.kernel_votes += usize::from(traced.kernel == Some(true));
             part.user_votes += usize::from(traced.kernel == Some(false));
         }
+    }
+
+    fn take_frame(&mut self) -> bool {
+        let left = self.frames_left.checked_sub(1);
+        self.cut |= left.is_none();
+        self.frames_left = left.unwrap_or(0);
+        left.is_some()
     }
 
     fn lockstat(&mut self, text: &str) -> bool {
@@ -167,6 +175,9 @@ impl Output {
             self.in_table = false;
             return false;
         };
+        if !self.take_frame() {
+            return true;
+        }
         self.key = self.table.clone().unwrap_or_default();
         let stack = Stack {
             samples: count,
@@ -265,7 +276,7 @@ impl Output {
         report.kernel.basis = Basis::Slid;
         if self.cut {
             report.notes.push(Note::new(
-                "the limit of frames is passed; the stacks after it are missing",
+                "a limit is passed; what comes after it is missing",
             ));
         }
         report.notes.extend(unplaced(&report));
