@@ -7,6 +7,7 @@ mod debugger_text;
 mod dtrace_text;
 mod kextstat;
 mod numbers;
+mod pasted;
 mod stackshot_legacy;
 mod symstacks;
 mod whole_lines;

@@ -35,9 +35,8 @@ pub(super) fn leading_decimal(text: &str) -> Option<(u64, &str)> {
 ///
 /// Its half of the address space starts lower than Intel's kernel
 /// (xnu-11417.101.15, `osfmk/mach/arm/vm_param.h`: `VM_MIN_KERNEL_ADDRESS` is
-/// 0xfffffe00_00000000 with 16 KB pages on Macs and 0xffffffe0_00000000 on
-/// phones; `osfmk/mach/i386/vm_param.h`: 0xffffff80_00000000 with kexts in the
-/// 2 GB below it).
+/// `0xfffffe0000000000` on Macs and `0xffffffe000000000` on phones;
+/// `osfmk/mach/i386/vm_param.h`: `0xffffff8000000000`, kexts in the 2 GB below).
 pub(super) fn is_arm64_kernel(address: u64) -> bool {
     matches!(address >> 32, 0xffff_fe00..=0xffff_feff | 0xffff_ffe0..)
 }

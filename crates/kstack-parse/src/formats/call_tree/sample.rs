@@ -6,6 +6,7 @@ use super::fields;
 use super::images::ImageRow;
 use super::node::{Content as NodeContent, Counted, Form, Node, counted};
 use super::tree::{Budget, Tree};
+use crate::formats::pasted;
 use crate::formats::whole_lines::whole_lines;
 use crate::lines::{Line, lines};
 use crate::{Content, Format, Limits, ParseError, Sniff};
@@ -35,7 +36,7 @@ fn sniff(bytes: &[u8]) -> Sniff {
 }
 
 fn parse(bytes: &[u8], limits: &Limits) -> Result<Vec<Report>, ParseError> {
-    let text = String::from_utf8_lossy(bytes);
+    let text = pasted::text(bytes);
     let mut reader = Reader::new(limits);
     for line in lines(&text) {
         reader.line(line);

@@ -7,6 +7,7 @@ use super::images::ImageRow;
 use super::kernel_images::KernelImages;
 use super::node::{Content as NodeContent, Form, Node};
 use super::tree::{Budget, Tree};
+use crate::formats::pasted;
 use crate::formats::whole_lines::whole_lines;
 use crate::lines::{Line, lines};
 use crate::{Content, Format, Limits, ParseError, Sniff};
@@ -51,7 +52,7 @@ const ASIDES: [&str; 5] = [
 const ENDS: [&str; 2] = ["Custom Output:", "Spindump binary format"];
 
 fn parse(bytes: &[u8], limits: &Limits) -> Result<Vec<Report>, ParseError> {
-    let text = String::from_utf8_lossy(bytes);
+    let text = pasted::text(bytes);
     let mut reader = Reader::new(limits);
     for line in lines(&text) {
         reader.line(line);

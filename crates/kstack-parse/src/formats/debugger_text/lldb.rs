@@ -6,7 +6,7 @@ use super::described::Described;
 use super::stack::Counted;
 use crate::formats::numbers::{hex, leading_decimal};
 
-/// `* thread #2: tid = 0x38a8, 0xffffff80… image`function, name = '…', queue = '…', stop reason = …`.
+/// ``* thread #2: tid = 0x38a8, 0xffffff80… image`function, name = '…', queue = '…', stop reason = …``.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct ThreadLine {
     /// Number in the session; 0 for one that has none.
@@ -71,7 +71,7 @@ fn name_or_address(name: Option<&str>) -> Option<Result<String, Address>> {
     Some(hex(name).map_or_else(|| Ok(name.to_owned()), |it| Err(Address(it))))
 }
 
-/// Reads `  * frame #3: 0xffffff80… image`function(…) + 48 at file.c:12:3 [opt]`.
+/// Reads ``  * frame #3: 0xffffff80… image`function(…) + 48 at file.c:12:3 [opt]``.
 pub(super) fn frame(line: &str) -> Option<Counted> {
     let line = line.trim();
     let line = line.strip_prefix('*').unwrap_or(line).trim_start();
@@ -147,7 +147,7 @@ pub(super) fn asked(line: &str) -> Option<Address> {
     Some(Address(hex(words.next()?)?))
 }
 
-/// The answer to it: `Summary: image`function + 48 at file.c:12`.
+/// The answer to it: ``Summary: image`function + 48 at file.c:12``.
 pub(super) fn summary(line: &str) -> Option<Described> {
     let text = line.trim().strip_prefix("Summary: ")?;
     Some(Described::read(text))

@@ -13,6 +13,7 @@ mod stack;
 
 use kstack_model::Report;
 
+use crate::formats::pasted;
 use crate::formats::whole_lines::whole_lines;
 use crate::lines::lines;
 use crate::{Content, Format, Limits, ParseError, Sniff};
@@ -34,8 +35,17 @@ fn sniff(bytes: &[u8]) -> Sniff {
     }
 }
 
+/// Backtraces are kept in the comments of sources.
+fn uncommented(text: &str) -> &str {
+    match text.trim_start().strip_prefix("//") {
+        Some(rest) => rest.trim_start_matches('/'),
+        None => text,
+    }
+}
+
 /// Whether only a debugger prints such a line.
 fn is_ours(text: &str) -> bool {
+    let text = uncommented(text);
     match text.as_bytes().trim_ascii_start().first() {
         Some(b'*' | b'f' | b't') => {
             lldb::frame(text).is_some()
@@ -51,7 +61,7 @@ fn is_ours(text: &str) -> bool {
 }
 
 fn parse(bytes: &[u8], limits: &Limits) -> Result<Vec<Report>, ParseError> {
-    let text = String::from_utf8_lossy(bytes);
+    let text = pasted::text(bytes);
     let mut session = session::Session::new(limits);
     for line in lines(&text) {
         session.line(line.text);

@@ -7,7 +7,7 @@ use kstack_model::{Address, At, Basis, Frame, Note, Process, Report, Side, Stack
 use super::macros::Head;
 use super::space::Space;
 use super::stack::{Counted, Gathering, is_beginning};
-use super::{FORMAT, gdb, kmods, lldb, macros};
+use super::{FORMAT, gdb, kmods, lldb, macros, uncommented};
 use crate::Limits;
 use crate::formats::numbers::LOWEST_KERNEL;
 
@@ -38,6 +38,9 @@ pub(super) struct Session {
     items_left: usize,
     cut: bool,
 }
+
+/// Name of the thread that stands for an answered question.
+const ANSWER: &str = "image lookup";
 
 /// What makes a thread the same when it is printed again: process, lldb's number, or the id.
 type ThreadKey = (usize, Option<u64>, Option<u64>);
@@ -81,6 +84,7 @@ impl Session {
     }
 
     pub(super) fn line(&mut self, text: &str) {
+        let text = uncommented(text);
         if text.trim_start().is_empty() {
             return;
         }
@@ -232,8 +236,10 @@ impl Session {
     fn answer(&mut self, asked: Address, described: super::described::Described) {
         self.asked = None;
         let process = self.own_process();
-        let mut thread = Thread::default();
-        thread.name = Some("image lookup".to_owned());
+        let thread = Thread {
+            name: Some(ANSWER.to_owned()),
+            ..Thread::default()
+        };
         let at = Counted {
             address: Some(asked),
             described,
@@ -300,7 +306,7 @@ impl Session {
         let known = self
             .threads
             .get_mut(&key)
-            .filter(|_| open.thread.name.as_deref() != Some("image lookup"));
+            .filter(|_| open.thread.name.as_deref() != Some(ANSWER));
         if let Some(seen) = known
             && let Some(thread) = process.threads.get_mut(seen.thread)
         {

@@ -8,6 +8,7 @@ mod output;
 
 use kstack_model::Report;
 
+use crate::formats::pasted;
 use crate::formats::whole_lines::whole_lines;
 use crate::lines::lines;
 use crate::{Content, Format, Limits, ParseError, Sniff};
@@ -32,7 +33,7 @@ fn sniff(bytes: &[u8]) -> Sniff {
 }
 
 fn parse(bytes: &[u8], limits: &Limits) -> Result<Vec<Report>, ParseError> {
-    let text = String::from_utf8_lossy(bytes);
+    let text = pasted::text(bytes);
     let mut output = output::Output::new(limits);
     for line in lines(&text) {
         output.line(line.text);

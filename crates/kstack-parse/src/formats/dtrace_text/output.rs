@@ -329,7 +329,7 @@ fn is_probe_head(text: &str) -> bool {
 fn probe(text: &str) -> Option<&str> {
     let (_, rest) = leading_decimal(text.trim_start())?;
     let (_, rest) = leading_decimal(rest.trim_start())?;
-    let probe = rest.trim_start().split_whitespace().next()?;
+    let probe = rest.split_whitespace().next()?;
     (rest.starts_with(' ') && probe.contains(':')).then_some(probe)
 }
 
