@@ -64,6 +64,7 @@ const EXPECTED: &[Expected] = &[
 ];
 
 /// The folder, or a message that there is none.
+#[expect(clippy::print_stdout, reason = "a skipped test has to say so")]
 fn corpus() -> Option<PathBuf> {
     let folder = std::env::var_os("KSTACK_CORPUS").map(PathBuf::from);
     if folder.is_none() {

@@ -16,7 +16,7 @@ const ESCAPES: [(&str, &str); 7] = [
 /// The text of any bytes; bytes that are not UTF-8 become replacement characters, lines stay lines.
 pub(super) fn text(bytes: &[u8]) -> Cow<'_, str> {
     let mut text = String::from_utf8_lossy(bytes);
-    if !text.contains(['&', '\\']) {
+    if !bytes.iter().any(|byte| matches!(byte, b'&' | b'\\')) {
         return text;
     }
     for (escape, meant) in ESCAPES {
