@@ -129,7 +129,8 @@ pub(super) fn target(line: &str) -> Option<Target<'_>> {
     let value = value.trim();
     Some(match key {
         "Version" | "Kernel version" if value.starts_with("Darwin Kernel") => {
-            Target::Version(value)
+            // lldb adds "; UUID=…; stext=…".
+            Target::Version(value.split("; UUID=").next().unwrap_or(value))
         }
         "Kernel UUID" => Target::Uuid(Uuid::try_parse(value).ok()?),
         "Load Address" | "Kernel load address" => Target::LoadAddress(Address(hex(value)?)),

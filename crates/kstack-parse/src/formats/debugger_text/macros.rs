@@ -87,7 +87,7 @@ pub(super) fn thread(line: &str, head: Head) -> Option<Thread> {
             let id = words.find(|word| !word.starts_with('['))?;
             thread.id = Some(hex(id)?);
             let _processor = hex(words.next()?)?;
-            let cell = |column: Option<usize>| line.get(column?..).map(str::trim_start);
+            let cell = |column: Option<usize>| cell(line, column?);
             thread.wait_event = cell(wait_event)
                 .and_then(|cell| cell.split_whitespace().next())
                 .and_then(hex)
@@ -100,6 +100,15 @@ pub(super) fn thread(line: &str, head: Head) -> Option<Thread> {
         }
     }
     Some(thread)
+}
+
+/// The text from a column on, from the start of the word that stands there: wide cells push the next ones aside.
+fn cell(line: &str, column: usize) -> Option<&str> {
+    let before = line.get(..column)?;
+    let word = before
+        .rfind(char::is_whitespace)
+        .map_or(0, |blank| blank + 1);
+    line.get(word..).map(str::trim_start)
 }
 
 /// Reads `0xframe 0xpc function(…)`; inside a stack the words may be missing.
@@ -174,6 +183,12 @@ mod tests {
         row = format!("{row:<at$}idle #1");
         let thread = thread(&row, head).unwrap();
         assert_eq!(thread.name.as_deref(), Some("idle #1"));
+    }
+
+    #[test]
+    fn a_cell_begins_with_its_word() {
+        assert_eq!(cell("ab  zio_taskq", 6), Some("zio_taskq"));
+        assert_eq!(cell("ab", 6), None);
     }
 
     #[test]
