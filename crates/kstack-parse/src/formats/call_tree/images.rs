@@ -21,10 +21,9 @@ impl ImageRow {
     /// Reads a row; `None` when the line is none.
     pub(super) fn read(line: &str) -> Option<ImageRow> {
         let line = line.trim();
-        // sample marks the main executable with `+`.
         let (kernel, line) = match line.strip_prefix('*') {
             Some(rest) => (true, rest),
-            None => (false, line.trim_start_matches('+')),
+            None => (false, line),
         };
         let (start, rest) = line.split_once(" - ")?;
         let start = Address(hex(start.trim())?);
@@ -67,7 +66,8 @@ impl<'a> Identity<'a> {
             Some((before, uuid, behind)) => (before, Some(uuid), behind),
             None => (text, None, ""),
         };
-        let (name, version) = name_and_version(before.trim());
+        // sample marks the main executable with `+`.
+        let (name, version) = name_and_version(before.trim().trim_start_matches('+'));
         let (segment, path) = match behind.split_once(char::is_whitespace) {
             Some((segment, path)) => (segment, path.trim()),
             None => (behind, ""),
@@ -90,6 +90,8 @@ fn split_at_uuid(text: &str) -> Option<(&str, Uuid, &str)> {
 }
 
 /// "name", "name (12.3)", "name 1.0 (12.3)"; names can have blanks and brackets of their own.
+///
+/// The version is the one in brackets, the bundle version that `kextstat` and panic logs print.
 fn name_and_version(text: &str) -> (&str, Option<String>) {
     let Some((rest, build)) = text
         .strip_suffix(')')
@@ -99,9 +101,7 @@ fn name_and_version(text: &str) -> (&str, Option<String>) {
         return (text, None);
     };
     match rest.rsplit_once(' ') {
-        Some((name, short)) if is_version(short) => {
-            (name.trim_end(), Some(format!("{short} ({build})")))
-        }
+        Some((name, short)) if is_version(short) => (name.trim_end(), Some(build.to_owned())),
         _ => (rest.trim_end(), Some(build.to_owned())),
     }
 }
@@ -153,7 +153,7 @@ mod tests {
         assert!(row.kernel);
         assert_eq!(row.image.name.as_deref(), Some("org.openzfsonosx.zfs"));
         assert_eq!(row.image.executable.as_deref(), Some("zfs"));
-        assert_eq!(row.image.version.as_deref(), Some("1.3.1 (1.3.1r2)"));
+        assert_eq!(row.image.version.as_deref(), Some("1.3.1r2"));
         assert_eq!(row.image.size, Some(0x20_0000));
         assert_eq!(row.image.kind, ImageKind::Kext);
         assert_eq!(row.image.placements, [Placement::LoadedAt(row.start)]);
@@ -170,6 +170,13 @@ mod tests {
                 address: row.start
             }]
         );
+    }
+
+    #[test]
+    fn the_mark_of_the_executable_is_no_part_of_its_name() {
+        let row = ImageRow::read("0x10a410000 - 0x10a42dfff +zpool (1) <AABBCCDD-0000-3000-8000-001122334455> /usr/sbin/zpool").unwrap();
+        assert_eq!(row.image.name.as_deref(), Some("zpool"));
+        assert_eq!(row.image.executable, None);
     }
 
     #[test]

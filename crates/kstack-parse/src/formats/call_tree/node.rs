@@ -32,7 +32,7 @@ pub(super) enum Content {
         /// Which program writes its image that way.
         form: Form,
     },
-    /// Words in place of frames that could not be read: "truncated backtrace".
+    /// Words in place of frames that could not be read: "<truncated backtrace>".
     Gap(String),
 }
 
@@ -106,7 +106,7 @@ impl Node {
 fn gap(text: &str) -> Option<Content> {
     let (words, behind) = text.strip_prefix('<')?.split_once('>')?;
     let behind = without_range(behind.trim());
-    (behind.is_empty() && words.contains("backtrace")).then(|| Content::Gap(words.to_owned()))
+    (behind.is_empty() && words.contains("backtrace")).then(|| Content::Gap(format!("<{words}>")))
 }
 
 fn frame(text: &str) -> Option<Content> {
@@ -314,7 +314,7 @@ mod tests {
             Node::read("  1  <truncated backtrace> 1-49")
                 .unwrap()
                 .content,
-            Content::Gap("truncated backtrace".to_owned())
+            Content::Gap("<truncated backtrace>".to_owned())
         );
     }
 

@@ -6,8 +6,6 @@
 //! stacks of one weight, the kernel's first, because each side has an address
 //! space of its own.
 
-use std::sync::Arc;
-
 use kstack_model::{At, Frame, FrameKind, Note, Position, Said, Side, Stack, StackEnd};
 
 use super::node::{Content, Node};
@@ -165,15 +163,14 @@ fn frame(content: Content) -> Frame {
         Content::Frame { address, said, .. } => {
             Frame::new(address, FrameKind::ReturnAddress).saying(said)
         }
-        Content::Gap(words) => Frame {
-            at: At::Unknown,
-            kind: FrameKind::ReturnAddress,
-            frame_pointer: None,
-            said: Some(Arc::new(Said {
-                remark: Some(words),
+        // The words stand where a name would, and are all that is known.
+        Content::Gap(words) => {
+            let said = Said {
+                symbol: Some(words),
                 ..Said::default()
-            })),
-        },
+            };
+            Frame::unplaced(said, FrameKind::ReturnAddress)
+        }
     }
 }
 
