@@ -60,7 +60,7 @@ fn os_and_build(value: &str) -> (Option<String>, Option<String>) {
     }
 }
 
-/// The process of "poold [517]", "poold (poold) [517] [unique pid 9]".
+/// The process of `poold [517]`, `poold (poold) [517] [unique pid 9]`.
 pub(super) fn process(value: &str) -> Process {
     let (name, ids) = match value.split_once(" [") {
         Some((name, ids)) => (name, ids),

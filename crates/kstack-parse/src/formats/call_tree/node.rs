@@ -32,7 +32,7 @@ pub(super) enum Content {
         /// Which program writes its image that way.
         form: Form,
     },
-    /// Words in place of frames that could not be read: "<truncated backtrace>".
+    /// Words in place of frames that could not be read: `<truncated backtrace>`.
     Gap(String),
 }
 
