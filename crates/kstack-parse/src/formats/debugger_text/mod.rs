@@ -37,7 +37,7 @@ fn sniff(bytes: &[u8]) -> Sniff {
 
 /// Backtraces are kept in the comments of sources.
 fn uncommented(text: &str) -> &str {
-    match text.trim_start().strip_prefix("//") {
+    match text.trim_ascii_start().strip_prefix("//") {
         Some(rest) => rest.trim_start_matches('/'),
         None => text,
     }
@@ -47,11 +47,12 @@ fn uncommented(text: &str) -> &str {
 fn is_ours(text: &str) -> bool {
     let text = uncommented(text);
     match text.as_bytes().trim_ascii_start().first() {
-        Some(b'*' | b'f' | b't') => {
+        Some(b'*' | b'f' | b't') if text.contains('#') => {
             lldb::frame(text).is_some()
                 || lldb::thread(text).is_some_and(|thread| thread.at.is_some())
                 || macros::head(text).is_some()
         }
+        Some(b't') => macros::head(text).is_some(),
         Some(b'#') => gdb::frame(text).is_some(),
         Some(b'0') => macros::frame(text, false, 0).is_some(),
         Some(b'a') => macros::head(text).is_some(),
