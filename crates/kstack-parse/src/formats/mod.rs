@@ -2,13 +2,19 @@
 
 use crate::Format;
 
+mod call_tree;
+mod debugger_text;
+mod dtrace_text;
 mod ips;
 mod kextstat;
+mod numbers;
 mod panic_ips;
 mod panic_text;
+mod pasted;
 mod stackshot_ips;
 mod stackshot_legacy;
 mod symstacks;
+mod whole_lines;
 
 /// Every format kstack reads.
 pub static FORMATS: &[Format] = &[
@@ -18,4 +24,8 @@ pub static FORMATS: &[Format] = &[
     symstacks::FORMAT,
     kextstat::FORMAT,
     panic_text::FORMAT,
+    call_tree::spindump::FORMAT,
+    call_tree::sample::FORMAT,
+    debugger_text::FORMAT,
+    dtrace_text::FORMAT,
 ];
