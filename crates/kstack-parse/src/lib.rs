@@ -14,13 +14,16 @@
     clippy::unwrap_used
 )]
 
+mod dump;
 mod error;
 mod format;
 mod formats;
 mod join;
 mod lines;
+mod packed;
 mod reader;
 
+pub use dump::{Datum, Dictionary, Dump, dump};
 pub use error::{Closest, ParseError, ParseErrorKind};
 pub use format::{Content, Format, Limits, Sniff};
 pub use formats::FORMATS;

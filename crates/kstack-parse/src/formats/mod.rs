@@ -3,11 +3,13 @@
 use crate::Format;
 
 mod kextstat;
+pub(crate) mod stackshot_kcdata;
 mod stackshot_legacy;
 mod symstacks;
 
 /// Every format kstack reads.
 pub static FORMATS: &[Format] = &[
+    stackshot_kcdata::FORMAT,
     stackshot_legacy::FORMAT,
     symstacks::FORMAT,
     kextstat::FORMAT,
