@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::io::Read;
 
 use flate2::read::MultiGzDecoder;
-use kstack_model::Note;
+use kstack_model::{Note, Report};
 
 use crate::Limits;
 
@@ -14,6 +14,16 @@ pub(crate) struct Unpacked<'a> {
     pub(crate) bytes: Cow<'a, [u8]>,
     /// Said when some of it is missing.
     pub(crate) note: Option<Note>,
+}
+
+impl Unpacked<'_> {
+    /// The reports made from the bytes, each with what must be said of the unpacking.
+    pub(crate) fn said_in(&self, mut reports: Vec<Report>) -> Vec<Report> {
+        for report in &mut reports {
+            report.notes.extend(self.note.clone());
+        }
+        reports
+    }
 }
 
 /// Unpacks a gzip file; any other is left as it is. A damaged or too large one gives what comes before.
