@@ -9,7 +9,6 @@ use flate2::read::ZlibDecoder;
 use kstack_model::{Note, Position};
 
 use super::item::{Cut, HEADER, Item, tag, u32_at};
-use super::layout::little_endian;
 use crate::Limits;
 use crate::packed::{Shortfall, read_up_to};
 
@@ -76,8 +75,6 @@ pub(crate) struct Buffer<'a> {
     pub(crate) bytes: Cow<'a, [u8]>,
     /// Where the items after the first begin in them.
     pub(crate) items_at: usize,
-    /// Where the buffer begins in the file.
-    pub(crate) offset: usize,
     pub(crate) compressed: bool,
 }
 
@@ -112,7 +109,6 @@ pub(crate) fn find<'a>(
                 kind,
                 bytes: Cow::Borrowed(bytes),
                 items_at: offset + HEADER,
-                offset,
                 compressed: false,
             }));
             end_of_items(bytes, offset + HEADER)
@@ -222,7 +218,6 @@ fn unpack<'a>(
         kind,
         bytes: content,
         items_at,
-        offset,
         compressed,
     };
     if packing.method != ZLIB {
@@ -265,7 +260,7 @@ impl Packing {
         let Some((name, value)) = item.described() else {
             return;
         };
-        let number = little_endian(value);
+        let number = value.bits();
         match name {
             b"kcd_c_type" => self.method = number,
             b"kcd_c_totalout" => self.packed = number,

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use kstack_model::{Note, Position};
 
 use super::buffer;
-use super::item::{Item, tag, until_nul};
-use super::layout::{Form, Numbers, Scalar, Type, Unit, size};
+use super::item::{Item, tag};
+use super::layout::{Form, Numbers, Scalar, Type, size};
 use super::tree::{self, Node, children};
 use super::typedefs::{Definition, Definitions};
 use super::wire;
@@ -136,19 +136,17 @@ impl Values<'_> {
                 .push(Note::at(Position::Byte(item.offset as u64), text));
             return (unknown_key(item.tag), bytes(item.payload));
         };
-        let known = wire::find(array.element, array.stride());
-        let own = definitions.find(array.element);
+        let known = array.known();
+        let own = definitions.find(array.tag);
         let key = match (known, &own) {
             (Some(known), _) => cut(known.key),
             (None, Some(own)) => own.key.to_owned().into(),
-            (None, None) => unknown_key(array.element),
+            (None, None) => unknown_key(array.tag),
         };
-        let elements = array.iter();
-        let count = elements.len();
-        if !self.take(count, item) {
+        if !self.take(array.len(), item) {
             return (key, Datum::List(Vec::new()));
         }
-        let elements = elements.map(|data| match (known, &own) {
+        let elements = array.map(|data| match (known, &own) {
             (Some(known), _) => element(known, data, cut),
             (None, Some(own)) => element(own, data, |name| name.to_owned().into()),
             (None, None) => bytes(data),
@@ -179,7 +177,7 @@ impl Values<'_> {
 fn plain(item: &Item<'_>, definitions: &Definitions<'_>, entries: &mut Entries) {
     if let Some((name, value)) = item.described() {
         let name = String::from_utf8_lossy(name).into_owned();
-        return entries.insert(name.into(), described(item.tag, value));
+        return entries.insert(name.into(), datum(value));
     }
     let data = item.data();
     if let Some(known) = wire::find(item.tag, data.len()) {
@@ -254,22 +252,6 @@ fn datum(value: Scalar<'_>) -> Datum {
         Scalar::Bytes(bytes) => Datum::Bytes(bytes.to_vec()),
         Scalar::Numbers(numbers) => all(numbers),
     }
-}
-
-/// The value of an item that carries its own name.
-fn described(tag: u32, value: &[u8]) -> Datum {
-    let unit = match tag {
-        0x1 => return Datum::Text(String::from_utf8_lossy(until_nul(value)).into_owned()),
-        0x2 => Unit::U32,
-        0x3 => Unit::U64,
-        0x4 => Unit::I32,
-        0x5 => Unit::I64,
-        _ => return bytes(value),
-    };
-    let Some(value) = value.get(..unit.width()) else {
-        return bytes(value);
-    };
-    datum(unit.read(value))
 }
 
 fn type_definition(definition: &Definition<'_>) -> Datum {

@@ -3,9 +3,18 @@
 //! Facts are those of `osfmk/kern/kcdata.h` (xnu-11417.121.6) and, for the
 //! older ways to write padding and arrays, of xnu-3248 and xnu-3789.
 
+use std::slice::ChunksExact;
+
+use super::layout::{Scalar, Type, Unit};
+use super::wire;
+
 /// Tags with a meaning in every kcdata buffer.
 pub(crate) mod tag {
     pub(crate) const STRING_DESC: u32 = 0x1;
+    pub(crate) const U32_DESC: u32 = 0x2;
+    pub(crate) const U64_DESC: u32 = 0x3;
+    pub(crate) const I32_DESC: u32 = 0x4;
+    pub(crate) const I64_DESC: u32 = 0x5;
     pub(crate) const DATA_DESC: u32 = 0x6;
     pub(crate) const OLD_ARRAY: u32 = 0x11;
     pub(crate) const TYPE_DEFINITION: u32 = 0x12;
@@ -99,11 +108,21 @@ impl<'a> Item<'a> {
     }
 
     /// Name and value of a described item; `None` if it is no such item or too short for a name.
-    pub(crate) fn described(&self) -> Option<(&'a [u8], &'a [u8])> {
+    pub(crate) fn described(&self) -> Option<(&'a [u8], Scalar<'a>)> {
         if !(tag::STRING_DESC..=tag::DATA_DESC).contains(&self.tag) {
             return None;
         }
         let (name, value) = self.data().split_at_checked(DESCRIPTION)?;
+        let unit = match self.tag {
+            tag::STRING_DESC => return Some((until_nul(name), Scalar::Text(until_nul(value)))),
+            tag::U32_DESC => Unit::U32,
+            tag::U64_DESC => Unit::U64,
+            tag::I32_DESC => Unit::I32,
+            tag::I64_DESC => Unit::I64,
+            _ => return Some((until_nul(name), Scalar::Bytes(value))),
+        };
+        let number = value.get(..unit.width());
+        let value = number.map_or(Scalar::Bytes(value), |number| unit.read(number));
         Some((until_nul(name), value))
     }
 
@@ -111,17 +130,13 @@ impl<'a> Item<'a> {
         self.tag == tag::OLD_ARRAY || (tag::ARRAY_FIRST..=tag::ARRAY_LAST).contains(&self.tag)
     }
 
-    /// The array in an array item; `None` if its numbers do not fit together.
-    pub(crate) fn array(&self) -> Option<Array<'a>> {
+    /// The elements of an array item; `None` if its numbers do not fit together.
+    pub(crate) fn array(&self) -> Option<Elements<'a>> {
         let element = u32::try_from(self.flags >> 32).ok()?;
         let count = usize::try_from(self.flags & 0xffff_ffff).ok()?;
         let size = self.payload.len();
         if count == 0 {
-            return (size == 0).then_some(Array {
-                element,
-                stride: 1,
-                bytes: &[],
-            });
+            return (size == 0).then_some(Elements::new(element, 0, &[]));
         }
         let stride = if self.tag == tag::OLD_ARRAY {
             let stride = old_stride(element)?;
@@ -129,36 +144,59 @@ impl<'a> Item<'a> {
             (used <= size && size % count < 16).then_some(stride)?
         } else {
             let used = size.checked_sub(low_bits(self.tag.into()))?;
-            (used % count == 0).then_some(used / count)?
+            (used > 0 && used % count == 0).then_some(used / count)?
         };
         let bytes = self.payload.get(..stride.checked_mul(count)?)?;
-        (stride > 0).then_some(Array {
-            element,
-            stride,
-            bytes,
-        })
+        Some(Elements::new(element, stride, bytes))
+    }
+
+    /// The elements of an array, or the one that a plain item is; `None` for an array whose numbers do not fit together.
+    pub(crate) fn elements(&self) -> Option<Elements<'a>> {
+        if self.is_array() {
+            return self.array();
+        }
+        let data = self.data();
+        Some(Elements::new(self.tag, data.len(), data))
     }
 }
 
-/// The elements of an array item, all of one size.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Array<'a> {
-    /// Tag of the elements' type.
-    pub(crate) element: u32,
+/// Elements of one type and size.
+#[derive(Clone, Debug)]
+pub(crate) struct Elements<'a> {
+    /// Tag of their type.
+    pub(crate) tag: u32,
     stride: usize,
-    bytes: &'a [u8],
+    chunks: ChunksExact<'a, u8>,
 }
 
-impl<'a> Array<'a> {
-    /// Bytes of an element.
-    pub(crate) fn stride(&self) -> usize {
-        self.stride
+impl<'a> Elements<'a> {
+    fn new(tag: u32, stride: usize, bytes: &'a [u8]) -> Elements<'a> {
+        Elements {
+            tag,
+            stride,
+            chunks: bytes.chunks_exact(stride.max(1)),
+        }
     }
 
-    pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = &'a [u8]> + use<'a> {
-        self.bytes.chunks_exact(self.stride)
+    /// What is known of their type.
+    pub(crate) fn known(&self) -> Option<&'static Type<'static>> {
+        wire::find(self.tag, self.stride)
     }
 }
+
+impl<'a> Iterator for Elements<'a> {
+    type Item = &'a [u8];
+
+    fn next(&mut self) -> Option<&'a [u8]> {
+        self.chunks.next()
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.chunks.size_hint()
+    }
+}
+
+impl ExactSizeIterator for Elements<'_> {}
 
 /// Arrays of xnu-3247 and 3248 do not tell where their padding begins, so the size of an element is fixed by its type.
 fn old_stride(element: u32) -> Option<usize> {
@@ -223,19 +261,16 @@ mod tests {
     #[test]
     fn a_new_array_divides_exactly_or_is_refused() {
         let three = item(0x24, 0x916 << 32 | 3, &[0; 28]).array().unwrap();
-        assert_eq!((three.element, three.iter().len()), (0x916, 3));
+        assert_eq!((three.tag, three.len()), (0x916, 3));
         assert!(item(0x24, 0x916 << 32 | 3, &[0; 29]).array().is_none());
         assert!(item(0x20, 0x916 << 32, &[0; 16]).array().is_none());
-        assert_eq!(
-            item(0x20, 0x916 << 32, &[]).array().unwrap().iter().len(),
-            0
-        );
+        assert_eq!(item(0x20, 0x916 << 32, &[]).array().unwrap().len(), 0);
     }
 
     #[test]
     fn an_old_array_has_the_element_size_of_its_type() {
         let images = item(0x11, 0x31 << 32 | 2, &[0; 48]).array().unwrap();
-        assert_eq!(images.iter().map(<[u8]>::len).collect::<Vec<_>>(), [24, 24]);
+        assert_eq!(images.map(<[u8]>::len).collect::<Vec<_>>(), [24, 24]);
         assert!(item(0x11, 0x999 << 32 | 2, &[0; 48]).array().is_none());
     }
 

@@ -1,0 +1,210 @@
+//! Items that no field of the model is made for → facts under the kernel's own names.
+//!
+//! Fields of structs that are zero are left out: the kernel writes zero for
+//! "none" and "does not apply", and three of four fields are.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use kstack_model::{Fact, Note, Uuid, Value};
+
+use super::item::{Elements, Item, tag};
+use super::layout::{Field, Form, Look, Scalar, Type};
+use super::tree::{Node, children};
+use super::wire;
+
+/// How facts are named.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Naming<'p> {
+    /// By their field alone, for what belongs to one task or thread.
+    Field,
+    /// By the path from here: `mach_timebase_info.numer`.
+    Path(&'p str),
+}
+
+/// Tags without an entry in the tables, and how many items there were of each.
+#[derive(Debug, Default)]
+pub(crate) struct Unknown(BTreeMap<u32, u64>);
+
+impl Unknown {
+    pub(crate) fn count(&mut self, tag: u32) {
+        *self.0.entry(tag).or_default() += 1;
+    }
+
+    /// One note for all of them.
+    pub(crate) fn note(&self) -> Option<Note> {
+        /// Dyld's private list; known, but not what is in it.
+        const DYLD_COMPACTINFO: u32 = 0x937;
+        const MOST: usize = 12;
+        let mut tags: Vec<_> = self
+            .0
+            .iter()
+            .filter(|(tag, _)| **tag != DYLD_COMPACTINFO)
+            .collect();
+        let left_out = tags.len().saturating_sub(MOST);
+        tags.truncate(MOST);
+        let mut named: Vec<_> = tags
+            .iter()
+            .map(|(tag, count)| format!("{tag:#x} ({count})"))
+            .collect();
+        if left_out > 0 {
+            named.push(format!("{left_out} more"));
+        }
+        (!named.is_empty()).then(|| {
+            let named = named.join(", ");
+            Note::new(format!(
+                "items of types that kstack does not know are left to `kstack dump`: {named}"
+            ))
+        })
+    }
+}
+
+/// Adds what an item says. Containers are gone into.
+pub(crate) fn add(
+    facts: &mut Vec<Fact>,
+    item: &Item<'_>,
+    inside: &[Node<'_>],
+    naming: Naming<'_>,
+    unknown: &mut Unknown,
+) {
+    if item.tag == tag::CONTAINER_BEGIN {
+        let tag = item.container_tag();
+        let key = wire::container(tag).map_or_else(|| format!("{tag:#x}").into(), Cow::from);
+        let path = format!("{}{key}[{}].", naming.path(), item.flags);
+        for (item, inside) in children(inside) {
+            add(facts, &item, inside, Naming::Path(&path), unknown);
+        }
+    } else if let Some((name, value)) = item.described() {
+        let name = String::from_utf8_lossy(name);
+        let is_bits = name.contains("flags") || name.contains("mask");
+        let value = self::value(value, if is_bits { Look::Hex } else { Look::Number });
+        facts.push(Fact {
+            name: format!("{}{name}", naming.path()).into(),
+            value,
+        });
+    } else if item.tag == tag::NESTED {
+        // A buffer of its own, and read as such.
+    } else if item.is_array() {
+        let array = item.array();
+        match array.as_ref().and_then(Elements::known) {
+            Some(of) => elements(facts, of, array.into_iter().flatten(), naming),
+            None => unknown.count(array.map_or(item.tag, |array| array.tag)),
+        }
+    } else {
+        let data = item.data();
+        match wire::find(item.tag, data.len()) {
+            Some(of) => single(facts, of, data, naming),
+            None => unknown.count(item.tag),
+        }
+    }
+}
+
+/// Adds the fields of one struct, or the one value.
+pub(crate) fn single(
+    facts: &mut Vec<Fact>,
+    of: &'static Type<'static>,
+    data: &[u8],
+    naming: Naming<'_>,
+) {
+    if of.form == Form::Scalar {
+        let value = of.first(data).map(|scalar| value(scalar, Look::Number));
+        facts.extend(value.map(|value| Fact {
+            name: naming.name(of.key),
+            value,
+        }));
+        return;
+    }
+    let path;
+    let naming = match (naming, of.form) {
+        (Naming::Path(parent), Form::Struct) => {
+            path = format!("{parent}{}.", of.key);
+            Naming::Path(&path)
+        }
+        _ => naming,
+    };
+    for field in of.fields {
+        if let Some(scalar) = field.read(data) {
+            add_field(facts, field, scalar, naming);
+        }
+    }
+}
+
+/// Adds a field unless it is zero.
+pub(crate) fn add_field(
+    facts: &mut Vec<Fact>,
+    field: &Field<'static>,
+    scalar: Scalar<'_>,
+    naming: Naming<'_>,
+) {
+    if !is_nothing(scalar) {
+        facts.push(Fact {
+            name: naming.name(field.name),
+            value: value(scalar, field.look),
+        });
+    }
+}
+
+/// Several elements of one type: one list if each is a single number, else a fact for each field of each.
+fn elements<'a>(
+    facts: &mut Vec<Fact>,
+    of: &'static Type<'static>,
+    all: impl Iterator<Item = &'a [u8]>,
+    naming: Naming<'_>,
+) {
+    if let [field] = of.fields {
+        let numbers = all.filter_map(|data| field.read(data)).map(Scalar::bits);
+        facts.push(Fact {
+            name: naming.name(of.key),
+            value: Value::List(numbers.collect()),
+        });
+        return;
+    }
+    for (index, data) in all.enumerate() {
+        let path = format!("{}{}[{index}].", naming.path(), of.key);
+        for field in of.fields {
+            if let Some(scalar) = field.read(data) {
+                add_field(facts, field, scalar, Naming::Path(&path));
+            }
+        }
+    }
+}
+
+impl Naming<'_> {
+    fn path(&self) -> &str {
+        match self {
+            Naming::Field => "",
+            Naming::Path(path) => path,
+        }
+    }
+
+    fn name(self, name: &'static str) -> Cow<'static, str> {
+        match self {
+            Naming::Field | Naming::Path("") => Cow::Borrowed(name),
+            Naming::Path(path) => format!("{path}{name}").into(),
+        }
+    }
+}
+
+fn is_nothing(scalar: Scalar<'_>) -> bool {
+    match scalar {
+        Scalar::Unsigned(number) => number == 0,
+        Scalar::Signed(number) => number == 0,
+        Scalar::Text(text) => text.is_empty(),
+        Scalar::Bytes(bytes) => bytes.iter().all(|&byte| byte == 0),
+        Scalar::Numbers(numbers) => numbers.iter().all(|number| number.bits() == 0),
+    }
+}
+
+fn value(scalar: Scalar<'_>, look: Look) -> Value {
+    match scalar {
+        Scalar::Unsigned(number) if look == Look::Hex => Value::Hex(number),
+        Scalar::Unsigned(number) => Value::Number(number),
+        Scalar::Signed(number) => Value::Signed(number),
+        Scalar::Text(_) => Value::Text(scalar.text()),
+        Scalar::Bytes(bytes) => match <[u8; 16]>::try_from(bytes) {
+            Ok(uuid) if look == Look::Uuid => Value::Uuid(Uuid::from_bytes(uuid)),
+            _ => Value::List(bytes.iter().map(|&byte| byte.into()).collect()),
+        },
+        Scalar::Numbers(numbers) => Value::List(numbers.iter().map(Scalar::bits).collect()),
+    }
+}
