@@ -1,1 +1,3 @@
-//! Placeholder.
+//! Test artefacts built from scratch, sharing no structs with the parsers.
+
+pub mod kcdata;
