@@ -2,3 +2,4 @@
 
 pub mod kcdata;
 pub mod legacy;
+pub mod micro;

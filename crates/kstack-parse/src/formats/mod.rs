@@ -3,6 +3,7 @@
 use crate::Format;
 
 mod kextstat;
+mod microstackshot;
 pub(crate) mod stackshot_kcdata;
 mod stackshot_legacy;
 mod symstacks;
@@ -11,6 +12,7 @@ mod symstacks;
 pub static FORMATS: &[Format] = &[
     stackshot_kcdata::FORMAT,
     stackshot_legacy::FORMAT,
+    microstackshot::FORMAT,
     symstacks::FORMAT,
     kextstat::FORMAT,
 ];

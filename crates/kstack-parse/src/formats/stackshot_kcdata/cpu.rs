@@ -80,7 +80,7 @@ fn of_task(data: &[u8]) -> Option<Arch> {
 }
 
 /// Where kernels and kexts are linked: x86-64 in the last 2 GB but one and around, arm64 far below.
-fn of_address(address: u64) -> Option<Arch> {
+pub(crate) fn of_address(address: u64) -> Option<Arch> {
     match address {
         0xffff_ff7f_0000_0000..=0xffff_ff80_ffff_ffff => Some(Arch::X86_64),
         0xffff_fe00_0000_0000..=0xffff_fe7f_ffff_ffff

@@ -15,7 +15,10 @@ mod tree;
 mod typedefs;
 mod wire;
 
+pub(super) use clock::utc;
+pub(super) use cpu::of_address as shape_of_address;
 pub(crate) use dictionary::dump;
+pub(super) use layout::little_endian;
 
 use kstack_model::Report;
 
