@@ -9,6 +9,7 @@
     clippy::unwrap_used
 )]
 
+pub mod dump;
 pub mod resolve;
 
 pub use kstack_model as model;

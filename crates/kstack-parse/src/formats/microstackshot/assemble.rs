@@ -174,9 +174,7 @@ impl<'a> Assembler<'a> {
             if let Some((address, uuid)) = split.filter(|_| self.images.insert((process, entry))) {
                 let mut image = LoadedImage::new(ImageKind::User);
                 image.uuid = known_uuid(uuid);
-                image
-                    .placements
-                    .push(Placement::LoadedAt(Address(little_endian(address))));
+                image.placements = vec![Placement::LoadedAt(Address(little_endian(address)))];
                 space.images.push(image);
             }
         }

@@ -45,7 +45,7 @@ impl Entry {
     fn placed(self, kind: ImageKind, placement: Placement) -> LoadedImage {
         let mut image = LoadedImage::new(kind);
         image.uuid = self.uuid;
-        image.placements.push(placement);
+        image.placements = vec![placement];
         image
     }
 }
@@ -79,7 +79,7 @@ pub(crate) fn add_translated(space: &mut AddressSpace, elements: Elements<'_>) {
             |index: usize| super::layout::little_endian(data.get(8 * index..).unwrap_or_default());
         let (code, size) = (word(1), word(2));
         let mut image = LoadedImage::new(ImageKind::Other);
-        image.placements.push(Placement::LoadedAt(Address(code)));
+        image.placements = vec![Placement::LoadedAt(Address(code))];
         image.size = (size != 0).then_some(size);
         if code != 0 {
             space.images.push(image);
@@ -196,7 +196,9 @@ pub(crate) fn use_cache(space: &mut AddressSpace, cache: &SharedCache) {
         .placements
         .extend(cache.header.map(Placement::LoadedAt));
     space.images.push(image);
-    space
-        .slides
-        .extend(cache.slide.map(|slide| (SlideOf::SharedCache, slide)));
+    space.slides = cache
+        .slide
+        .map(|slide| (SlideOf::SharedCache, slide))
+        .into_iter()
+        .collect();
 }
