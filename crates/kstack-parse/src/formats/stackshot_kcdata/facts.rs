@@ -106,11 +106,10 @@ pub(crate) fn single(
     data: &[u8],
     naming: Naming<'_>,
 ) {
-    if of.form == Form::Scalar {
-        let value = of.first(data).map(|scalar| value(scalar, Look::Number));
-        facts.extend(value.map(|value| Fact {
+    if let ([field], Form::Scalar) = (of.fields, of.form) {
+        facts.extend(field.read(data).map(|scalar| Fact {
             name: naming.name(of.key),
-            value,
+            value: value(scalar, field.look),
         }));
         return;
     }
