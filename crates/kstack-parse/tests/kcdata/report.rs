@@ -142,3 +142,27 @@ fn exclaves_are_facts_with_their_path() {
             .any(|note| note.text.contains("exclaves: 1"))
     );
 }
+
+#[test]
+fn a_list_that_comes_in_several_items_is_one_fact() {
+    let some = |ids: &[u64]| kcdata::words(ids);
+    let report = undamaged(
+        Buffer::stackshot()
+            .array(0x918, &some(&[1, 2]))
+            .array(0x918, &some(&[3])),
+    );
+    assert_eq!(report.facts.len(), 1);
+    assert_eq!(
+        fact(&report.facts, "nonrunnable_tasks"),
+        Some(&Value::List(vec![1, 2, 3]))
+    );
+}
+
+#[test]
+fn an_array_whose_numbers_do_not_fit_is_left_out_and_told() {
+    let buffer = Buffer::stackshot().task(5, |task| task.raw(0x20, 16, 0x91d << 32 | 3, &[1; 16]));
+    let report = report(&buffer.end());
+    assert_eq!(report.processes[0].waits, []);
+    let note = "arrays left out because their numbers do not fit their size: 1";
+    assert_eq!(report.notes[0].text, note);
+}

@@ -22,31 +22,44 @@ pub(crate) enum Naming<'p> {
     Path(&'p str),
 }
 
-/// Tags without an entry in the tables, and how many items there were of each.
+/// What could not be made into facts.
 #[derive(Debug, Default)]
-pub(crate) struct Unknown(BTreeMap<u32, u64>);
+pub(crate) struct Unknown {
+    /// Tags without an entry in the tables, and how many items there were of each.
+    tags: BTreeMap<u32, u64>,
+    /// Arrays whose numbers do not fit their size.
+    damaged_arrays: u64,
+}
 
 impl Unknown {
     pub(crate) fn count(&mut self, tag: u32) {
-        *self.0.entry(tag).or_default() += 1;
+        *self.tags.entry(tag).or_default() += 1;
     }
 
-    /// One note for all of them.
-    pub(crate) fn note(&self) -> Option<Note> {
+    /// A note for the tags and one for the arrays, where there are any.
+    pub(crate) fn notes(&self) -> impl Iterator<Item = Note> {
+        let damaged = self.damaged_arrays;
+        let arrays = (damaged > 0).then(|| {
+            Note::new(format!(
+                "arrays left out because their numbers do not fit their size: {damaged}"
+            ))
+        });
+        self.about_tags().into_iter().chain(arrays)
+    }
+
+    fn about_tags(&self) -> Option<Note> {
         /// Dyld's private list; known, but not what is in it.
         const DYLD_COMPACTINFO: u32 = 0x937;
         const MOST: usize = 12;
-        let mut tags: Vec<_> = self
-            .0
+        let tags = self
+            .tags
             .iter()
-            .filter(|(tag, _)| **tag != DYLD_COMPACTINFO)
-            .collect();
-        let left_out = tags.len().saturating_sub(MOST);
-        tags.truncate(MOST);
+            .filter(|(tag, _)| **tag != DYLD_COMPACTINFO);
         let mut named: Vec<_> = tags
-            .iter()
             .map(|(tag, count)| format!("{tag:#x} ({count})"))
             .collect();
+        let left_out = named.len().saturating_sub(MOST);
+        named.truncate(MOST);
         if left_out > 0 {
             named.push(format!("{left_out} more"));
         }
@@ -85,10 +98,13 @@ pub(crate) fn add(
     } else if item.tag == tag::NESTED {
         // A buffer of its own, and read as such.
     } else if item.is_array() {
-        let array = item.array();
-        match array.as_ref().and_then(Elements::known) {
-            Some(of) => elements(facts, of, array.into_iter().flatten(), naming),
-            None => unknown.count(array.map_or(item.tag, |array| array.tag)),
+        let Some(array) = item.array() else {
+            unknown.damaged_arrays += 1;
+            return;
+        };
+        match array.known() {
+            Some(of) => elements(facts, of, array, naming),
+            None => unknown.count(array.tag),
         }
     } else {
         let data = item.data();
@@ -144,18 +160,26 @@ pub(crate) fn add_field(
 }
 
 /// Several elements of one type: one list if each is a single number, else a fact for each field of each.
-fn elements<'a>(
+fn elements(
     facts: &mut Vec<Fact>,
     of: &'static Type<'static>,
-    all: impl Iterator<Item = &'a [u8]>,
+    all: Elements<'_>,
     naming: Naming<'_>,
 ) {
     if let [field] = of.fields {
+        let name = naming.name(of.key);
         let numbers = all.filter_map(|data| field.read(data)).map(Scalar::bits);
-        facts.push(Fact {
-            name: naming.name(of.key),
-            value: Value::List(numbers.collect()),
-        });
+        // A long list may come in several items, one after another.
+        match facts.last_mut() {
+            Some(Fact {
+                name: last,
+                value: Value::List(list),
+            }) if *last == name => list.extend(numbers),
+            _ => facts.push(Fact {
+                name,
+                value: Value::List(numbers.collect()),
+            }),
+        }
         return;
     }
     for (index, data) in all.enumerate() {

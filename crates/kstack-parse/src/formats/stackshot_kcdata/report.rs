@@ -53,7 +53,7 @@ pub(crate) fn read(
         .extend(about_delta(buffer.kind, unchanged, &report.facts));
     report.notes.extend(about_exclaves(threads.in_exclaves));
     report.notes.extend(about_kernel(&report));
-    report.notes.extend(threads.unknown.note());
+    report.notes.extend(threads.unknown.notes());
     report
 }
 

@@ -60,7 +60,7 @@ const UNIQUE_IDENTIFIER: &[Field<'static>] =
     &packed([uuid("p_uuid"), u64("p_uniqueid"), u64("p_puniqueid")]);
 const _: () = assert!(size(UNIQUE_IDENTIFIER) == 32);
 
-/// `struct rusage_info_v2` and the fields of v3.
+/// `struct rusage_info_v3`.
 const RUSAGE: &[Field<'static>] = &packed([
     uuid("ri_uuid"),
     u64("ri_user_time"),

@@ -132,6 +132,6 @@ const _: () = assert!(size(CODESIGNING_INFO) == 12);
 const JIT_RANGE: &[Field<'static>] = &packed([hex(u64("start_address")), hex(u64("end_address"))]);
 const _: () = assert!(size(JIT_RANGE) == 16);
 
-/// `struct task_exec_meta` (xnu-11417.121).
+/// What an exec left behind: translated, hardened heap (xnu-11417.121).
 const EXEC_META: &[Field<'static>] = &packed([hex(u64("tem_flags"))]);
 const _: () = assert!(size(EXEC_META) == 8);
