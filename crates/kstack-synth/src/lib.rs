@@ -8,3 +8,6 @@ pub mod legacy;
 pub mod macho;
 pub mod panic;
 pub mod text;
+pub mod kcdata;
+pub mod legacy;
+pub mod micro;

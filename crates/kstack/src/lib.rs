@@ -54,8 +54,10 @@
     clippy::unwrap_used
 )]
 
+pub mod dump;
 pub mod missing;
 pub mod render;
+
 pub mod resolve;
 pub mod select;
 
