@@ -21,9 +21,9 @@ mod formats;
 mod join;
 mod json;
 mod lines;
-mod pattern;
-mod pasted;
 mod packed;
+mod pasted;
+mod pattern;
 mod reader;
 
 pub use dump::{Datum, Dictionary, Dump, dump};

@@ -4,10 +4,9 @@
 //! a second time, so that a mistake in one place shows as a failing test.
 
 pub mod ips;
-pub mod legacy;
-pub mod macho;
-pub mod panic;
-pub mod text;
 pub mod kcdata;
 pub mod legacy;
+pub mod macho;
 pub mod micro;
+pub mod panic;
+pub mod text;

@@ -61,6 +61,7 @@ pub(super) fn report(document: Document, panic: Option<&Report>) -> Report {
         processes,
         facts: document.facts,
         notes,
+        ..Report::default()
     }
 }
 

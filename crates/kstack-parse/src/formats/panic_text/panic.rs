@@ -152,6 +152,7 @@ impl Panic {
             processes,
             facts,
             notes: self.notes,
+            ..Report::default()
         }
     }
 

@@ -1,9 +1,10 @@
 //! From printed frames to stacks: what kind of address each is, and where the walk ends.
 
 use std::num::NonZeroU64;
+use std::sync::Arc;
 
 use kstack_model::{
-    Address, Arch, At, Fact, Frame, FrameKind, Note, Side, Stack, StackEnd, Thread,
+    Address, Arch, At, Fact, Frame, FrameKind, Note, Said, Side, Stack, StackEnd, Thread,
 };
 
 use super::panic::Panic;
@@ -28,10 +29,11 @@ impl Panic {
             };
             let mut frame = Frame::new(Address(address), kind);
             frame.frame_pointer = NonZeroU64::new(printed.frame_pointer);
-            frame.said = printed.said;
+            let mut said = printed.said;
             if address != printed.address {
-                frame.said.get_or_insert_default().raw = Some(Address(printed.address));
+                said.get_or_insert_default().raw = Some(Address(printed.address));
             }
+            frame.said = said.map(Arc::from);
             frames.push(frame);
         }
         if frames.is_empty() {
@@ -54,7 +56,7 @@ impl Panic {
     fn caller_in_user_space(&mut self, frames: &mut Vec<Frame>) -> Option<Stack> {
         let is_user = |frame: &Frame| match frame.at {
             At::Absolute(Address(address)) => (0x1000..1 << 48).contains(&address),
-            At::InImage { .. } => false,
+            At::InImage { .. } | At::Unknown => false,
         };
         let is_arm64 = self.machine.arch == Some(Arch::Arm64);
         let last = frames.pop_if(|last| is_arm64 && is_user(last))?;
@@ -89,7 +91,10 @@ impl Panic {
                 let pointer = pointer.filter(|pointer| *pointer != 0)?;
                 let mut frame = Frame::new(Address(bare(pointer)), kind);
                 if bare(pointer) != pointer {
-                    frame.said.get_or_insert_default().raw = Some(Address(pointer));
+                    frame.said = Some(Arc::new(Said {
+                        raw: Some(Address(pointer)),
+                        ..Said::default()
+                    }));
                 }
                 Some(frame)
             })
