@@ -138,7 +138,9 @@ fn panicked(report: &Report) -> Vec<(Address, FrameKind)> {
         .unwrap();
     let frames = stack.frames.iter().map(|frame| match frame.at {
         At::Absolute(address) => (address, frame.kind),
-        At::InImage { .. } => panic!("a frame of the panicked thread without address"),
+        At::InImage { .. } | At::Unknown => {
+            panic!("a frame of the panicked thread without address")
+        }
     });
     frames.collect()
 }
@@ -213,7 +215,7 @@ fn two_panics_of_one_kernel_differ_by_their_slides_alone() {
             let At::Absolute(address) = frame.at else {
                 return None;
             };
-            Some((said.symbol?, address.0 - said.offset?))
+            Some((said.symbol.clone()?, address.0 - said.offset?))
         });
         symbols.collect::<std::collections::BTreeMap<String, u64>>()
     };
