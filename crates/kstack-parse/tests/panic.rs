@@ -30,7 +30,7 @@ fn addresses(report: &Report) -> Vec<u64> {
     frames
         .map(|frame| match frame.at {
             At::Absolute(address) => address.0,
-            At::InImage { .. } => panic!("a panic prints addresses"),
+            At::InImage { .. } | At::Unknown => panic!("a panic prints addresses"),
         })
         .collect()
 }

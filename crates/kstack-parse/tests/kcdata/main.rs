@@ -64,7 +64,7 @@ fn frames(thread: &Thread, side: Side) -> Vec<(u64, FrameKind)> {
     frames
         .map(|frame| match frame.at {
             At::Absolute(Address(address)) => (address, frame.kind),
-            At::InImage { .. } => panic!("kcdata frames are absolute"),
+            At::InImage { .. } | At::Unknown => panic!("kcdata frames are absolute"),
         })
         .collect()
 }
