@@ -1,7 +1,8 @@
 //! Microstackshots built for the purpose; none is published.
 
 use kstack_model::{
-    Address, Arch, At, FrameKind, ImageKind, Report, Side, Slide, SlideOf, Thread, Uuid, Value,
+    Address, Arch, At, FrameKind, ImageKind, Report, Side, Slide, SlideOf, StackEnd, Thread, Uuid,
+    Value,
 };
 use kstack_parse::{Limits, parse};
 use kstack_synth::legacy::{self, Generation};
@@ -212,6 +213,13 @@ fn kernel_samples_have_kernel_frames_and_no_last_zero() {
         )]
     );
     assert_eq!(report.machine.arch, Some(Arch::Arm64));
+}
+
+#[test]
+fn a_zero_ends_a_user_stack() {
+    let report = report(&sample(NOON, 9, &[0x10, 0x20, 0]).record(Generation::G8));
+    let stack = &report.processes[0].threads[0].stacks[0];
+    assert_eq!((stack.frames.len(), stack.end), (2, StackEnd::Complete));
 }
 
 #[test]

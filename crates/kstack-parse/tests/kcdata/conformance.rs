@@ -130,8 +130,9 @@ impl Counts {
             };
             match name.as_ref() {
                 "thread_snapshots" | "thread_delta_snapshot" => counts.threads += size,
-                "kernel_stack_frames" | "user_stack_frames" | "user_async_stack_frames" => {
-                    counts.frames += size
+                "kernel_stack_frames" => counts.frames += size,
+                "user_stack_frames" | "user_async_stack_frames" => {
+                    counts.frames += size - zero_at_end(value)
                 }
                 "dyld_load_info" => counts.images += stated_images(value),
                 "thread_waitinfo" => counts.waits += size,
@@ -149,6 +150,16 @@ impl Counts {
         }
         counts
     }
+}
+
+/// 1 if a stack ends with the address of zero that is not a frame but the end of the walk.
+fn zero_at_end(frames: &Datum) -> usize {
+    let Datum::List(frames) = frames else {
+        return 0;
+    };
+    let last = frames.last();
+    let is_zero = |last: &Datum| matches!(last, Datum::Dictionary(last) if last.get("lr") == Some(&Datum::Unsigned(0)));
+    usize::from(last.is_some_and(is_zero))
 }
 
 /// Entries that are not all zero.

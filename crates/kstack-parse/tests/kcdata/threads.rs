@@ -203,3 +203,20 @@ fn a_backtrace_that_the_kernel_cut_is_truncated() {
     assert_eq!(ends(0x4080), [StackEnd::Truncated, StackEnd::Unknown]);
     assert_eq!(ends(0x80), [StackEnd::Unknown, StackEnd::Unknown]);
 }
+
+#[test]
+fn a_zero_ends_a_user_stack_and_is_a_frame_of_a_kernel_stack() {
+    let report = report(
+        &one_thread(INTEL, |thread| {
+            thread
+                .array(0x914, &kcdata::words(&[KERNEL, 0]))
+                .array(0x916, &kcdata::words(&[0x1000, 0x2000, 0]))
+        })
+        .end(),
+    );
+    let thread = only_thread(&report);
+    assert_eq!(addresses(thread, Side::Kernel), [KERNEL, 0]);
+    assert_eq!(addresses(thread, Side::User), [0x1000, 0x2000]);
+    let ends: Vec<_> = thread.stacks.iter().map(|stack| stack.end).collect();
+    assert_eq!(ends, [StackEnd::Unknown, StackEnd::Complete]);
+}

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use kstack_model::{
     Address, Basis, Fact, Frame, FrameKind, ImageKind, LoadedImage, Note, Placement, Position,
-    Process, Report, Side, Slide, SlideOf, Stack, Thread, ThreadState, Uuid, Value,
+    Process, Report, Side, Slide, SlideOf, Stack, StackEnd, Thread, ThreadState, Uuid, Value,
 };
 
 use super::sample::{Form, Sample, Step, samples};
@@ -183,49 +183,40 @@ impl<'a> Assembler<'a> {
     /// Adds the frames of a sample, or counts once more the stack that has them already.
     fn stacks(&mut self, process: usize, thread: usize, sample: &Sample<'a>) {
         let size = sample.frames.size();
+        let all = sample.frames.bytes;
         let split = sample.async_start().unwrap_or(sample.frames.len()) * size;
-        let (first, rest) = sample
-            .frames
-            .bytes
-            .split_at_checked(split)
-            .unwrap_or((sample.frames.bytes, &[]));
-        let sides = if sample.micro.is_kernel() {
-            // The last frame of a kernel sample may be zero and is none.
-            let end = first.len().saturating_sub(size);
-            let (all_but_last, last) = first.split_at_checked(end).unwrap_or((first, &[]));
-            [
-                (
-                    Side::Kernel,
-                    if little_endian(last) == 0 {
-                        all_but_last
-                    } else {
-                        first
-                    },
-                ),
-                (Side::UserAsync, rest),
-            ]
+        let (first, rest) = all.split_at_checked(split).unwrap_or((all, &[]));
+        let side = if sample.micro.is_kernel() {
+            Side::Kernel
         } else {
-            [(Side::User, first), (Side::UserAsync, rest)]
+            Side::User
         };
-        let processes = &mut self.report.processes;
-        let Some(stacks) = processes
-            .get_mut(process)
+        let process_of = self.report.processes.get_mut(process);
+        let Some(stacks) = process_of
             .and_then(|process| process.threads.get_mut(thread))
+            .map(|thread| &mut thread.stacks)
         else {
             return;
         };
-        for (side, bytes) in sides.into_iter().filter(|(_, bytes)| !bytes.is_empty()) {
-            let next = stacks.stacks.len();
+        for (side, bytes) in [(side, first), (Side::UserAsync, rest)] {
+            let frames = without_end(bytes, size);
+            if frames.is_empty() {
+                continue;
+            }
+            let next = stacks.len();
             let index = *self
                 .stacks
                 .entry((process, thread, side, bytes))
                 .or_insert(next);
-            match stacks.stacks.get_mut(index) {
-                Some(same) => same.samples += 1,
-                None => stacks
-                    .stacks
-                    .push(Stack::new(side, frames(side, bytes, size))),
+            if let Some(same) = stacks.get_mut(index) {
+                same.samples += 1;
+                continue;
             }
+            let mut stack = Stack::new(side, read_frames(side, frames, size));
+            if side != Side::Kernel && frames.len() < bytes.len() {
+                stack.end = StackEnd::Complete;
+            }
+            stacks.push(stack);
         }
         if self.report.machine.arch.is_none() && sample.micro.is_kernel() {
             let mut addresses = sample.frames.iter().map(little_endian);
@@ -359,7 +350,19 @@ fn new_thread(id: u64, sample: &Sample<'_>) -> Thread {
     }
 }
 
-fn frames(side: Side, bytes: &[u8], size: usize) -> Vec<Frame> {
+/// The frames without a last one of zero: a walk through user memory ends there, and in kernel samples it is none.
+fn without_end(bytes: &[u8], size: usize) -> &[u8] {
+    let (others, last) = bytes
+        .split_at_checked(bytes.len().saturating_sub(size))
+        .unwrap_or((bytes, &[]));
+    if little_endian(last) == 0 {
+        others
+    } else {
+        bytes
+    }
+}
+
+fn read_frames(side: Side, bytes: &[u8], size: usize) -> Vec<Frame> {
     let kind = |index| match (side, index) {
         (Side::User | Side::Kernel, 0) => FrameKind::InstructionPointer,
         _ => FrameKind::ReturnAddress,

@@ -3,7 +3,7 @@
 use std::num::NonZeroU64;
 
 use kstack_model::{
-    Address, Arch, Frame, FrameKind, Note, Position, Side, Stack, StackEnd, Thread, ThreadState,
+    Address, Arch, At, Frame, FrameKind, Note, Position, Side, Stack, StackEnd, Thread, ThreadState,
 };
 
 use super::facts::{self, Naming, Unknown};
@@ -173,14 +173,18 @@ impl Stacks {
                 .filter(|(_, frames, _)| !frames.is_empty())
                 .count(),
         );
-        for (side, frames, flag) in sides {
-            if !frames.is_empty() {
-                let mut stack = Stack::new(side, frames);
-                if self.cut || flags & flag != 0 {
-                    stack.end = StackEnd::Truncated;
-                }
-                stacks.push(stack);
+        for (side, mut frames, flag) in sides {
+            let is_at_end = side != Side::Kernel && pop_end(&mut frames);
+            if frames.is_empty() {
+                continue;
             }
+            let mut stack = Stack::new(side, frames);
+            if self.cut || flags & flag != 0 {
+                stack.end = StackEnd::Truncated;
+            } else if is_at_end {
+                stack.end = StackEnd::Complete;
+            }
+            stacks.push(stack);
         }
         // Only with a single stack is it clear which one an old kernel means.
         if let [only] = stacks.as_mut_slice()
@@ -190,6 +194,15 @@ impl Stacks {
         }
         stacks
     }
+}
+
+/// Takes off the return address of zero at which a walk through user memory ends.
+///
+/// It is no place in any code. A zero in a kernel stack is something else: an
+/// address that the kernel would not tell.
+fn pop_end(frames: &mut Vec<Frame>) -> bool {
+    let is_end = |frame: &mut Frame| frame.at == At::Absolute(Address(0));
+    frames.pop_if(is_end).is_some()
 }
 
 /// Takes the thread's record, whatever its version; returns its flags.
