@@ -231,7 +231,10 @@ impl<'a> Found<'a, '_> {
     fn unnamed(mut self, image: Option<(usize, ImageOffset)>, why: Why, lines: &mut Vec<Line<'a>>) {
         if let Some(said) = self.said.filter(|said| said.symbol.is_some()) {
             // That a name is the report's own says enough; a damaged or refused file does not follow from it.
-            if !matches!(why, Why::NoSymbolFile | Why::NoImageThere | Why::NotStated) {
+            if !matches!(
+                why,
+                Why::NoSymbolFile | Why::NearestImageBelow | Why::NoImageThere | Why::NotStated
+            ) {
                 self.marks.why = Some(why);
             }
             let sure = image.filter(|_| why != Why::NearestImageBelow);

@@ -31,7 +31,9 @@ impl Clues {
     pub(super) fn new(report: &Report, options: &ResolveOptions, matched: &Matched<'_>) -> Clues {
         let mut by_uuid: BTreeMap<Uuid, Vec<usize>> = BTreeMap::new();
         for (index, image) in matched.images.iter().enumerate() {
-            if let Some(uuid) = image.image.uuid {
+            // The kpi pseudo-kexts of macOS 11 and later carry the kernel's UUID.
+            let is_code = image.image.kind != ImageKind::PseudoKext;
+            if let Some(uuid) = image.image.uuid.filter(|_| is_code) {
                 by_uuid.entry(uuid).or_default().push(index);
             }
         }

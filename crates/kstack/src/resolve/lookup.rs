@@ -203,7 +203,7 @@ fn call_length(kind: FrameKind) -> u64 {
 
 fn offset_in(matched: &Matched<'_>, image: usize, address: Address) -> ImageOffset {
     matched
-        .base(image)
+        .base_at(image, address)
         .map_or(ImageOffset(0), |base| address - base)
 }
 

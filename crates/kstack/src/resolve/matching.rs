@@ -109,21 +109,39 @@ impl<'a> Matched<'a> {
         self.symbols.files()
     }
 
-    /// Where offsets into an image count from: its header, else the first part of it that is placed.
-    pub(super) fn base(&self, image: usize) -> Option<Address> {
+    /// Where offsets into an image count from, at an address: its header, or where its segments lie apart,
+    /// the part that the address is in.
+    pub(super) fn base_at(&self, image: usize, at: Address) -> Option<Address> {
         let image = self.images.get(image)?;
-        let placed = image.used.as_ref().and_then(|used| {
-            let mut segments = used.slides.segments.iter();
-            let header = segments.clone().find(|segment| segment.name == "__TEXT");
-            Some(header.or_else(|| segments.next())?.range.start)
-        });
-        placed.or_else(|| image.image.load_address()).or_else(|| {
-            match image.image.placements.first()? {
-                Placement::LoadedAt(address) | Placement::SegmentAt { address, .. } => {
-                    Some(*address)
-                }
+        let placed = image
+            .used
+            .as_ref()
+            .map(|used| used.slides.segments.as_slice());
+        match placed {
+            Some([first, rest @ ..]) if rest.iter().any(|one| one.slide != first.slide) => {
+                let mut segments = placed?.iter();
+                let part = segments.find(|segment| segment.range.contains(&at))?;
+                Some(part.range.start)
             }
-        })
+            Some([first, ..]) => Some(first.range.start),
+            _ => {
+                let places = image.image.placements.iter().map(Placement::address);
+                places
+                    .filter(|place| *place <= at)
+                    .max()
+                    .or_else(|| image.image.placements.first().map(Placement::address))
+            }
+        }
+    }
+
+    /// Where the artefact's own offsets into an image count from.
+    pub(super) fn base(&self, image: usize) -> Option<Address> {
+        self.images
+            .get(image)?
+            .image
+            .placements
+            .first()
+            .map(Placement::address)
     }
 
     /// Why an image without a source has none.

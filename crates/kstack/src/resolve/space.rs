@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use kstack_model::{Address, ImageKind, ImageOffset, Note};
+use kstack_model::{Address, ImageKind, ImageOffset, LoadedImage, Note};
 
 use super::{SpaceId, TraceImage, Why};
 
@@ -102,13 +102,20 @@ impl Layout {
             }
             return;
         }
-        let Some(start) = image.image.load_address() else {
-            return;
-        };
-        match image.image.size {
-            Some(0) => {}
-            Some(size) => self.extent(index, start, start + ImageOffset(size)),
-            None => self.starts.push((start, index)),
+        self.add_stated(index, &image.image);
+    }
+
+    /// Places an image by what is stated of it; its size is that of the first part.
+    fn add_stated(&mut self, index: usize, image: &LoadedImage) {
+        let mut size = image.size;
+        for placement in &image.placements {
+            match (placement.address(), size.take()) {
+                (_, Some(0)) => {}
+                (start, Some(size)) => self.extent(index, start, start + ImageOffset(size)),
+                // The header of an image whose code lies elsewhere says nothing about what follows it.
+                (_, None) if image.is_apart() && placement.is_header() => {}
+                (start, None) => self.starts.push((start, index)),
+            }
         }
     }
 

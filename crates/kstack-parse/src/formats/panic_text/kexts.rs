@@ -111,15 +111,18 @@ impl Kexts {
                         _ => Placement::LoadedAt(Address(row.start)),
                     };
                     let image = images.named(&row.name, row.uuid, row.version);
-                    place(image, placement);
-                    if let Some(end) = row.end.and_then(|end| end.checked_sub(row.start)) {
-                        image.size = end.checked_add(1);
-                    }
+                    // The size of the range is that of the first placement.
+                    image.placements.retain(|known| *known != placement);
+                    image.placements.insert(0, placement);
+                    let last = row.end.and_then(|end| end.checked_sub(row.start));
+                    image.size = last.and_then(|last| last.checked_add(1));
                 }
                 Row::Started(kext) => {
                     let image = images.named(&kext.name, None, kext.version);
+                    if image.placements.is_empty() {
+                        image.size = kext.size;
+                    }
                     place(image, Placement::LoadedAt(Address(kext.address)));
-                    image.size = image.size.or(kext.size);
                 }
                 Row::Listed { name, version } => {
                     images.named(&name, None, Some(version));
