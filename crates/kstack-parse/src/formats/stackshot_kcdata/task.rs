@@ -1,5 +1,7 @@
 //! A task container → a process with its images, threads and waits.
 
+use std::collections::BTreeMap;
+
 use kstack_model::{
     AddressSpace, Basis, Fact, Note, PortLabel, PortLabelId, Process, SharedCache, Turnstile,
     WaitInfo, WaitType,
@@ -29,7 +31,11 @@ pub(crate) struct Caches {
     /// The one of kernels that know one only.
     pub(crate) system: Option<SharedCache>,
     /// Those in containers.
-    pub(crate) numbered: Vec<SharedCache>,
+    numbered: Vec<SharedCache>,
+    /// Where each of these is, by its number.
+    by_id: BTreeMap<u64, usize>,
+    /// Where the system's own is among them.
+    primary: Option<usize>,
 }
 
 /// A task as it is read.
@@ -209,6 +215,32 @@ impl Task {
 }
 
 impl Caches {
+    /// Adds the cache of a container with this number.
+    pub(crate) fn add(&mut self, id: u64, cache: SharedCache) {
+        const PRIMARY: u32 = 1;
+        let place = self.numbered.len();
+        if cache.flags & PRIMARY != 0 {
+            self.primary.get_or_insert(place);
+        }
+        self.by_id.entry(id).or_insert(place);
+        self.numbered.push(cache);
+    }
+
+    /// All of them. Newer kernels repeat the primary one outside its container for older readers.
+    pub(crate) fn into_list(self) -> Vec<SharedCache> {
+        let mut all = self.numbered;
+        if let Some(system) = self.system {
+            let is_same =
+                |cache: &&mut SharedCache| cache.uuid.is_some() && cache.uuid == system.uuid;
+            match all.iter_mut().find(is_same) {
+                Some(cache) if cache.images.is_empty() => cache.images = system.images,
+                Some(_) => {}
+                None => all.push(system),
+            }
+        }
+        all
+    }
+
     /// The shared cache a task uses, from its own entry, the number it states, and its flags.
     ///
     /// Up to xnu-8020 it is its own entry if it has one, else the system's.
@@ -222,21 +254,17 @@ impl Caches {
         const UNAVAILABLE: u64 = 0x80_0000;
         const NONE: u64 = 0x2000_0000;
         const OTHER: u64 = 0x8000_0000;
-        const PRIMARY: u32 = 1;
         if own.is_some() {
             return own;
         }
-        if id.is_some() {
-            return self.numbered.iter().find(|cache| cache.id == id);
+        let at = |place: usize| self.numbered.get(place);
+        if let Some(id) = id {
+            return self.by_id.get(&id).copied().and_then(at);
         }
         if flags & (UNAVAILABLE | NONE | OTHER) != 0 {
             return None;
         }
-        let primary = self
-            .numbered
-            .iter()
-            .find(|cache| cache.flags & PRIMARY != 0);
-        primary.or(self.system.as_ref())
+        self.primary.and_then(at).or(self.system.as_ref())
     }
 }
 

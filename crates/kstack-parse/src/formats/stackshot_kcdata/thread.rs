@@ -100,6 +100,10 @@ impl Threads<'_> {
             0x933 => (Side::UserAsync, 8),
             _ => return false,
         };
+        if elements.size() < width && elements.len() > 0 {
+            self.unknown.count_damaged_array();
+            return true;
+        }
         let frames = match side {
             Side::Kernel => &mut stacks.kernel,
             Side::User => &mut stacks.user,
