@@ -3,12 +3,11 @@
 use std::collections::BTreeMap;
 
 use kstack_model::{
-    AddressSpace, Basis, Fact, Note, PortLabel, PortLabelId, Process, SharedCache, Turnstile,
-    WaitInfo, WaitType,
+    Basis, Fact, Note, PortLabel, PortLabelId, Process, SharedCache, Turnstile, WaitInfo, WaitType,
 };
 
 use super::facts::{self, Naming};
-use super::images;
+use super::images::{self, KernelImages};
 use super::item::{Elements, Item, tag};
 use super::layout::Type;
 use super::thread::{Threads, text};
@@ -24,6 +23,8 @@ const PORTLABEL_NAME: u32 = 0x936;
 const TASK_DELTA_SNAPSHOT: u32 = 0x940;
 const THREAD_DELTA_SNAPSHOT: u32 = 0x941;
 const SHAREDCACHE_ID: u32 = 0x945;
+/// Bytes of its first version.
+const SMALLEST_THREAD_DELTA: usize = 48;
 
 /// The shared caches a stackshot speaks of outside its tasks.
 #[derive(Debug, Default)]
@@ -43,7 +44,7 @@ pub(crate) struct Caches {
 pub(crate) struct Task {
     pub(crate) process: Process,
     /// Kernel and kexts, for the task that lists them.
-    pub(crate) kernel: AddressSpace,
+    pub(crate) kernel: KernelImages,
     /// Threads that did not run since the capture that a delta refers to.
     pub(crate) unchanged: usize,
     flags: u64,
@@ -114,10 +115,10 @@ impl Task {
             | images::tag::LOADINFO64_TEXT_EXEC
                 if is_kernel =>
             {
-                images::add_kernel(&mut self.kernel, elements);
+                self.kernel.add(elements);
             }
             images::tag::KERNELCACHE_LOADINFO if is_kernel => {
-                images::add_collection(&mut self.kernel, elements);
+                self.kernel.add_collection(elements);
                 return false;
             }
             images::tag::LOADINFO32 | images::tag::LOADINFO64 => {
@@ -139,9 +140,12 @@ impl Task {
                 .extend(read_all(elements, turnstile)),
             THREAD_DELTA_SNAPSHOT => {
                 let before = self.process.threads.len();
-                self.process
-                    .threads
-                    .reserve_exact(elements.len().min(item.payload.len() / 48));
+                if before == 0 {
+                    let at_most = item.payload.len() / SMALLEST_THREAD_DELTA;
+                    self.process
+                        .threads
+                        .reserve_exact(elements.len().min(at_most));
+                }
                 self.process
                     .threads
                     .extend(read_all(elements, Threads::unchanged));

@@ -121,7 +121,10 @@ impl Threads<'_> {
         }
         let taken = wanted.min(self.frames_left);
         self.frames_left -= taken;
-        frames.reserve_exact(taken);
+        // Nearly always one item has them all; of many small ones each must not cost a new block.
+        if frames.is_empty() {
+            frames.reserve_exact(taken);
+        }
         for data in elements.take(taken) {
             let kind = kind(side, frames.len(), self.arch);
             frames.extend(frame(data, width, kind));
