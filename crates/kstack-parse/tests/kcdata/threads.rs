@@ -220,3 +220,15 @@ fn a_zero_ends_a_user_stack_and_is_a_frame_of_a_kernel_stack() {
     let ends: Vec<_> = thread.stacks.iter().map(|stack| stack.end).collect();
     assert_eq!(ends, [StackEnd::Unknown, StackEnd::Complete]);
 }
+
+#[test]
+fn frames_narrower_than_their_type_are_left_out_and_told() {
+    let bytes = one_thread(INTEL, |thread| {
+        thread.array(0x914, &kcdata::half_words(&[1, 2]))
+    })
+    .end();
+    let report = report(&bytes);
+    assert_eq!(only_thread(&report).stacks, []);
+    let note = "arrays left out because their numbers do not fit their size: 1";
+    assert_eq!(report.notes[0].text, note);
+}

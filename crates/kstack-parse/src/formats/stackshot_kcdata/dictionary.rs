@@ -302,13 +302,11 @@ impl Entries {
             self.entries.push((name, value));
             return;
         };
-        // Arrays of one type are one array, however many items they came in.
-        if let (Some((_, Datum::List(all))), Datum::List(more)) =
-            (self.entries.get_mut(*place), &value)
-        {
-            all.extend(more.iter().cloned());
-            return;
-        }
+        let value = match (self.entries.get_mut(*place), value) {
+            // Arrays of one type are one array, however many items they came in.
+            (Some((_, Datum::List(all))), Datum::List(more)) => return all.extend(more),
+            (_, value) => value,
+        };
         *wanted += 1;
         let numbered = format!("{name} ({wanted})");
         self.insert(numbered.into(), value);

@@ -36,6 +36,10 @@ impl Unknown {
         *self.tags.entry(tag).or_default() += 1;
     }
 
+    pub(crate) fn count_damaged_array(&mut self) {
+        self.damaged_arrays += 1;
+    }
+
     /// A note for the tags and one for the arrays, where there are any.
     pub(crate) fn notes(&self) -> impl Iterator<Item = Note> {
         let damaged = self.damaged_arrays;
@@ -99,7 +103,7 @@ pub(crate) fn add(
         // A buffer of its own, and read as such.
     } else if item.is_array() {
         let Some(array) = item.array() else {
-            unknown.damaged_arrays += 1;
+            unknown.count_damaged_array();
             return;
         };
         match array.known() {

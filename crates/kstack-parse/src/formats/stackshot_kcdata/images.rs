@@ -1,6 +1,6 @@
 //! Load information → images and shared caches.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use kstack_model::{
     Address, AddressSpace, ImageKind, LoadedImage, Placement, SharedCache, Slide, SlideOf, Uuid,
@@ -68,7 +68,6 @@ pub(crate) fn add_user(space: &mut AddressSpace, elements: Elements<'_>) -> usiz
         let placement = Placement::LoadedAt(entry.address);
         space.images.push(entry.placed(ImageKind::User, placement));
     }
-    space.images.shrink_to_fit();
     all - (space.images.len() - before)
 }
 
@@ -87,49 +86,64 @@ pub(crate) fn add_translated(space: &mut AddressSpace, elements: Elements<'_>) {
     }
 }
 
-/// Adds the images that the kernel task lists: the kernel first, then its kexts.
-///
-/// The same image may be listed by its header and by its `__TEXT_EXEC`; it then has two placements.
-pub(crate) fn add_kernel(space: &mut AddressSpace, elements: Elements<'_>) {
-    let Some(of) = elements.known() else { return };
-    let text_exec = elements.tag == tag::LOADINFO64_TEXT_EXEC;
-    let places = space.images.iter().enumerate();
-    let by_uuid: BTreeMap<_, _> = places
-        .filter_map(|(place, image)| Some((image.uuid?, place)))
-        .collect();
-    for (index, data) in elements.enumerate() {
-        let Some(entry) = Entry::read(of, data) else {
-            continue;
-        };
-        let kind = if index == 0 {
-            ImageKind::Kernel
-        } else {
-            ImageKind::Kext
-        };
-        let placement = if text_exec {
-            Placement::SegmentAt {
-                segment: "__TEXT_EXEC".to_owned(),
-                address: entry.address,
-            }
-        } else {
-            Placement::LoadedAt(entry.address)
-        };
-        let place = entry.uuid.and_then(|uuid| by_uuid.get(&uuid));
-        match place.and_then(|&place| space.images.get_mut(place)) {
-            Some(same) if same.kind == kind => same.placements.push(placement),
-            _ => space.images.push(entry.placed(kind, placement)),
-        }
-    }
+/// What the kernel task lists: the kernel collection, the kernel, its kexts.
+#[derive(Debug, Default)]
+pub(crate) struct KernelImages {
+    pub(crate) images: Vec<LoadedImage>,
+    /// Where the image of a UUID is, and the tag of the list it was first in.
+    by_uuid: BTreeMap<Uuid, (usize, u32)>,
+    /// Tags of the lists that have begun: the kernel comes first in each.
+    begun: BTreeSet<u32>,
 }
 
-/// Adds the kernel collection. Its stated address is the lowest of the kernel, not that of a Mach-O header,
-/// so it places nothing; the caller keeps it as a fact.
-pub(crate) fn add_collection(space: &mut AddressSpace, elements: Elements<'_>) {
-    let Some(of) = elements.known() else { return };
-    for entry in elements.filter_map(|data| Entry::read(of, data)) {
-        let mut image = LoadedImage::new(ImageKind::KernelCollection);
-        image.uuid = entry.uuid;
-        space.images.push(image);
+impl KernelImages {
+    /// Adds a list of images: the kernel first, then its kexts.
+    ///
+    /// The same image may be listed by its header and by its `__TEXT_EXEC`; it then has two placements.
+    pub(crate) fn add(&mut self, elements: Elements<'_>) {
+        let Some(of) = elements.known() else { return };
+        let list = elements.tag;
+        for entry in elements.filter_map(|data| Entry::read(of, data)) {
+            let kind = if self.begun.insert(list) {
+                ImageKind::Kernel
+            } else {
+                ImageKind::Kext
+            };
+            let placement = if list == tag::LOADINFO64_TEXT_EXEC {
+                Placement::SegmentAt {
+                    segment: "__TEXT_EXEC".to_owned(),
+                    address: entry.address,
+                }
+            } else {
+                Placement::LoadedAt(entry.address)
+            };
+            let known = entry.uuid.and_then(|uuid| self.by_uuid.get(&uuid));
+            let known = known.filter(|(_, other)| *other != list);
+            match known.and_then(|(place, _)| self.images.get_mut(*place)) {
+                Some(same) => same.placements.push(placement),
+                None => self.push(entry.placed(kind, placement), list),
+            }
+        }
+    }
+
+    /// Adds the kernel collection. Its stated address is the lowest of the kernel, not that of a Mach-O header,
+    /// so it places nothing; the caller keeps it as a fact.
+    pub(crate) fn add_collection(&mut self, elements: Elements<'_>) {
+        let Some(of) = elements.known() else { return };
+        for entry in elements.filter_map(|data| Entry::read(of, data)) {
+            let mut image = LoadedImage::new(ImageKind::KernelCollection);
+            image.uuid = entry.uuid;
+            self.images.push(image);
+        }
+    }
+
+    fn push(&mut self, image: LoadedImage, list: u32) {
+        if let Some(uuid) = image.uuid {
+            self.by_uuid
+                .entry(uuid)
+                .or_insert((self.images.len(), list));
+        }
+        self.images.push(image);
     }
 }
 

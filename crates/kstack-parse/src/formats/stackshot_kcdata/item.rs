@@ -178,6 +178,11 @@ impl<'a> Elements<'a> {
         }
     }
 
+    /// Bytes of an element.
+    pub(crate) fn size(&self) -> usize {
+        self.stride
+    }
+
     /// What is known of their type.
     pub(crate) fn known(&self) -> Option<&'static Type<'static>> {
         wire::find(self.tag, self.stride)

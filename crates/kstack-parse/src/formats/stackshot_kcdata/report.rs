@@ -1,6 +1,6 @@
 //! A buffer that holds a stackshot → a report.
 
-use kstack_model::{Basis, Fact, Machine, Note, Report, SharedCache, Side, Value};
+use kstack_model::{Basis, Fact, Machine, Note, Report, Side, Value};
 
 use super::buffer::{Buffer, Kind};
 use super::facts::{self, Naming, Unknown};
@@ -84,9 +84,7 @@ fn system(report: &mut Report, nodes: &[Node<'_>], unknown: &mut Unknown) -> Cac
             continue;
         }
         if is_container(&item, containers::SHAREDCACHE) {
-            caches
-                .numbered
-                .push(images::contained_cache(item.flags, inside));
+            caches.add(item.flags, images::contained_cache(item.flags, inside));
             continue;
         }
         match item.elements() {
@@ -144,24 +142,6 @@ fn tasks(
 
 fn is_task(item: &Item<'_>) -> bool {
     is_container(item, containers::TASK) || is_container(item, containers::TRANSITIONING_TASK)
-}
-
-impl Caches {
-    /// Newer kernels repeat the primary cache outside its container for older readers.
-    fn into_list(self) -> Vec<SharedCache> {
-        let mut all = self.numbered;
-        if let Some(system) = self.system {
-            let known = all
-                .iter_mut()
-                .find(|cache| cache.uuid.is_some() && cache.uuid == system.uuid);
-            match known {
-                Some(cache) if cache.images.is_empty() => cache.images = system.images,
-                Some(_) => {}
-                None => all.push(system),
-            }
-        }
-        all
-    }
 }
 
 fn about_delta(kind: Kind, (threads, processes): (usize, usize), facts: &[Fact]) -> Option<Note> {

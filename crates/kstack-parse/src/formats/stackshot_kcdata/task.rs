@@ -1,12 +1,13 @@
 //! A task container → a process with its images, threads and waits.
 
+use std::collections::BTreeMap;
+
 use kstack_model::{
-    AddressSpace, Basis, Fact, Note, PortLabel, PortLabelId, Process, SharedCache, Turnstile,
-    WaitInfo, WaitType,
+    Basis, Fact, Note, PortLabel, PortLabelId, Process, SharedCache, Turnstile, WaitInfo, WaitType,
 };
 
 use super::facts::{self, Naming};
-use super::images;
+use super::images::{self, KernelImages};
 use super::item::{Elements, Item, tag};
 use super::layout::Type;
 use super::thread::{Threads, text};
@@ -22,6 +23,8 @@ const PORTLABEL_NAME: u32 = 0x936;
 const TASK_DELTA_SNAPSHOT: u32 = 0x940;
 const THREAD_DELTA_SNAPSHOT: u32 = 0x941;
 const SHAREDCACHE_ID: u32 = 0x945;
+/// Bytes of its first version.
+const SMALLEST_THREAD_DELTA: usize = 48;
 
 /// The shared caches a stackshot speaks of outside its tasks.
 #[derive(Debug, Default)]
@@ -29,7 +32,11 @@ pub(crate) struct Caches {
     /// The one of kernels that know one only.
     pub(crate) system: Option<SharedCache>,
     /// Those in containers.
-    pub(crate) numbered: Vec<SharedCache>,
+    numbered: Vec<SharedCache>,
+    /// Where each of these is, by its number.
+    by_id: BTreeMap<u64, usize>,
+    /// Where the system's own is among them.
+    primary: Option<usize>,
 }
 
 /// A task as it is read.
@@ -37,7 +44,7 @@ pub(crate) struct Caches {
 pub(crate) struct Task {
     pub(crate) process: Process,
     /// Kernel and kexts, for the task that lists them.
-    pub(crate) kernel: AddressSpace,
+    pub(crate) kernel: KernelImages,
     /// Threads that did not run since the capture that a delta refers to.
     pub(crate) unchanged: usize,
     flags: u64,
@@ -108,10 +115,10 @@ impl Task {
             | images::tag::LOADINFO64_TEXT_EXEC
                 if is_kernel =>
             {
-                images::add_kernel(&mut self.kernel, elements);
+                self.kernel.add(elements);
             }
             images::tag::KERNELCACHE_LOADINFO if is_kernel => {
-                images::add_collection(&mut self.kernel, elements);
+                self.kernel.add_collection(elements);
                 return false;
             }
             images::tag::LOADINFO32 | images::tag::LOADINFO64 => {
@@ -133,9 +140,12 @@ impl Task {
                 .extend(read_all(elements, turnstile)),
             THREAD_DELTA_SNAPSHOT => {
                 let before = self.process.threads.len();
-                self.process
-                    .threads
-                    .reserve_exact(elements.len().min(item.payload.len() / 48));
+                if before == 0 {
+                    let at_most = item.payload.len() / SMALLEST_THREAD_DELTA;
+                    self.process
+                        .threads
+                        .reserve_exact(elements.len().min(at_most));
+                }
                 self.process
                     .threads
                     .extend(read_all(elements, Threads::unchanged));
@@ -209,6 +219,32 @@ impl Task {
 }
 
 impl Caches {
+    /// Adds the cache of a container with this number.
+    pub(crate) fn add(&mut self, id: u64, cache: SharedCache) {
+        const PRIMARY: u32 = 1;
+        let place = self.numbered.len();
+        if cache.flags & PRIMARY != 0 {
+            self.primary.get_or_insert(place);
+        }
+        self.by_id.entry(id).or_insert(place);
+        self.numbered.push(cache);
+    }
+
+    /// All of them. Newer kernels repeat the primary one outside its container for older readers.
+    pub(crate) fn into_list(self) -> Vec<SharedCache> {
+        let mut all = self.numbered;
+        if let Some(system) = self.system {
+            let is_same =
+                |cache: &&mut SharedCache| cache.uuid.is_some() && cache.uuid == system.uuid;
+            match all.iter_mut().find(is_same) {
+                Some(cache) if cache.images.is_empty() => cache.images = system.images,
+                Some(_) => {}
+                None => all.push(system),
+            }
+        }
+        all
+    }
+
     /// The shared cache a task uses, from its own entry, the number it states, and its flags.
     ///
     /// Up to xnu-8020 it is its own entry if it has one, else the system's.
@@ -222,21 +258,17 @@ impl Caches {
         const UNAVAILABLE: u64 = 0x80_0000;
         const NONE: u64 = 0x2000_0000;
         const OTHER: u64 = 0x8000_0000;
-        const PRIMARY: u32 = 1;
         if own.is_some() {
             return own;
         }
-        if id.is_some() {
-            return self.numbered.iter().find(|cache| cache.id == id);
+        let at = |place: usize| self.numbered.get(place);
+        if let Some(id) = id {
+            return self.by_id.get(&id).copied().and_then(at);
         }
         if flags & (UNAVAILABLE | NONE | OTHER) != 0 {
             return None;
         }
-        let primary = self
-            .numbered
-            .iter()
-            .find(|cache| cache.flags & PRIMARY != 0);
-        primary.or(self.system.as_ref())
+        self.primary.and_then(at).or(self.system.as_ref())
     }
 }
 

@@ -100,6 +100,10 @@ impl Threads<'_> {
             0x933 => (Side::UserAsync, 8),
             _ => return false,
         };
+        if elements.size() < width && elements.len() > 0 {
+            self.unknown.count_damaged_array();
+            return true;
+        }
         let frames = match side {
             Side::Kernel => &mut stacks.kernel,
             Side::User => &mut stacks.user,
@@ -117,7 +121,10 @@ impl Threads<'_> {
         }
         let taken = wanted.min(self.frames_left);
         self.frames_left -= taken;
-        frames.reserve_exact(taken);
+        // Nearly always one item has them all; of many small ones each must not cost a new block.
+        if frames.is_empty() {
+            frames.reserve_exact(taken);
+        }
         for data in elements.take(taken) {
             let kind = kind(side, frames.len(), self.arch);
             frames.extend(frame(data, width, kind));
