@@ -54,7 +54,6 @@
     clippy::unwrap_used
 )]
 
-pub mod dump;
 pub mod missing;
 pub mod render;
 

@@ -295,7 +295,8 @@ impl<'a> Fields<'a> {
     }
 
     fn facts(&mut self, facts: &'a [Fact], options: &RenderOptions) {
-        let shown = facts.iter().filter(|_| options.as_read);
+        let is_shown = |fact: &&Fact| options.as_read || words::is_headline(fact);
+        let shown = facts.iter().filter(is_shown);
         self.0.extend(shown.map(|fact| Field {
             name: fact.name.as_ref().into(),
             is_fact: true,

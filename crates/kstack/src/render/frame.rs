@@ -95,6 +95,8 @@ pub(crate) struct Marks<'a> {
     pub(crate) said: Option<&'a Said>,
     /// The address as printed, before bits were removed from it.
     pub(crate) printed_as: Option<Address>,
+    /// What the artefact remarks about the frame: "running".
+    pub(crate) remark: Option<&'a str>,
 }
 
 /// The lines of one frame, those of inlined functions first.
@@ -112,6 +114,7 @@ pub(crate) fn lines<'a>(
         said,
         marks: Marks {
             printed_as,
+            remark: said.and_then(|said| said.remark.as_deref()),
             ..Marks::default()
         },
     };

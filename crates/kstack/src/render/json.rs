@@ -7,6 +7,7 @@ use std::io::{self, Write};
 use kstack_model::{self as model, Basis, Position, Side, SlideOf, StackEnd};
 use kstack_symbols::{Certainty, Named};
 
+use super::words;
 use super::{RenderOptions, Renderer, wire};
 use crate::resolve::{Resolution, SpaceId, Trace, TraceImage};
 use crate::select::{Selected, SelectedProcess};
@@ -251,11 +252,9 @@ impl<'a> Writer<'a> {
     }
 
     fn facts(&self, facts: &'a [model::Fact]) -> Option<wire::Facts<'_>> {
-        if facts.is_empty() || !self.options.as_read {
-            return None;
-        }
+        let is_shown = |fact: &&model::Fact| self.options.as_read || words::is_headline(fact);
         let mut named = wire::Facts::new();
-        for fact in facts {
+        for fact in facts.iter().filter(is_shown) {
             let value = fact_value(&fact.value);
             match named.get_mut(fact.name.as_ref()) {
                 None => {
@@ -268,7 +267,7 @@ impl<'a> Writer<'a> {
                 }
             }
         }
-        Some(named)
+        (!named.is_empty()).then_some(named)
     }
 }
 
@@ -306,6 +305,7 @@ fn said(said_: &model::Said) -> wire::Said<'_> {
         file: said_.file.as_deref(),
         line: said_.line,
         inlined: said_.inlined.iter().map(said).collect(),
+        remark: said_.remark.as_deref(),
     }
 }
 

@@ -6,6 +6,7 @@
 //! itself through types that own its field names (`wire.rs`).
 
 mod document;
+pub mod dump;
 mod escape;
 mod frame;
 pub mod images;

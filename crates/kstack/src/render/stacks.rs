@@ -254,6 +254,9 @@ fn write_marks(marks: &Marks<'_>, style: Palette, out: &mut dyn Write) -> io::Re
         }
         write!(out, "]{mark:#}")?;
     }
+    if let Some(remark) = marks.remark {
+        write!(out, " {mark}[{}]{mark:#}", Visible(remark))?;
+    }
     if let Some(raw) = marks.printed_as {
         write!(out, " {mark}[printed as {raw}]{mark:#}")?;
     }

@@ -249,6 +249,8 @@ pub(crate) struct Said<'a> {
     pub(crate) line: Option<u32>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) inlined: Vec<Said<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) remark: Option<&'a str>,
 }
 
 #[derive(Debug, Serialize)]

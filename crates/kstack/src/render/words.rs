@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use kstack_model::{Basis, ImageKind, Side, SlideOf, Uuid};
+use kstack_model::{Basis, Fact, ImageKind, Side, SlideOf, Uuid};
 use kstack_symbols::Detail;
 
 use crate::resolve::{MatchedBy, PlacedBy};
@@ -31,6 +31,11 @@ pub(crate) fn placed(by: PlacedBy, report: Basis) -> &'static str {
         (PlacedBy::Slide, _) => "linked there but for the stated slide",
         (PlacedBy::Offsets, _) => "the report gives offsets into it",
     }
+}
+
+/// What a reader needs of the facts even without asking for them.
+pub(crate) fn is_headline(fact: &Fact) -> bool {
+    matches!(fact.name.as_ref(), "panic" | "fault")
 }
 
 pub(crate) fn detail(detail: Detail) -> &'static str {
