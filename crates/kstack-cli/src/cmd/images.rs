@@ -51,22 +51,23 @@ pub(crate) fn run(args: &Images) -> anyhow::Result<Exit> {
         TextOrJson::Text => render::images::write_text,
         TextOrJson::Json => render::images::write_json,
     };
-    let mut out = output::open(&args.output)?;
+    let mut reports = Vec::new();
     for file in &args.files {
-        let reports = input::reports(file, &args.input)?;
-        let parts = reports.len();
-        for (index, report) in reports.into_iter().enumerate() {
-            let trace = kstack::resolve(report, &symbols, &args.symbols.options());
-            let options = RenderOptions {
-                color: output::color(&args.output),
-                trace_index: TraceIndex {
-                    index: index + 1,
-                    of: parts,
-                },
-                ..RenderOptions::default()
-            };
-            write(&trace, &options, &mut out)?;
-        }
+        reports.extend(input::reports(file, &args.input)?);
+    }
+    let parts = reports.len();
+    let mut out = output::open(&args.output)?;
+    for (index, report) in reports.into_iter().enumerate() {
+        let trace = kstack::resolve(report, &symbols, &args.symbols.options());
+        let options = RenderOptions {
+            color: output::color(&args.output),
+            trace_index: TraceIndex {
+                index: index + 1,
+                of: parts,
+            },
+            ..RenderOptions::default()
+        };
+        write(&trace, &options, &mut out)?;
     }
     out.flush()?;
     input::complain_about(&symbols);

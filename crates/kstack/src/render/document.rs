@@ -179,10 +179,7 @@ fn head<'a>(trace: &'a Trace, options: &RenderOptions) -> Vec<Field<'a>> {
     fields.add("Report", format);
     if options.trace_index.of > 1 {
         let place = options.trace_index;
-        fields.add(
-            "Trace",
-            format!("{} of {} in this file", place.index, place.of),
-        );
+        fields.add("Trace", format!("{} of {}", place.index, place.of));
     }
     fields.maybe(
         "OS",

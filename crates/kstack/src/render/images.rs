@@ -22,6 +22,9 @@ use crate::resolve::{SpaceId, Trace, TraceImage};
 pub fn write_text(trace: &Trace, options: &RenderOptions, out: &mut dyn Write) -> io::Result<()> {
     let document = Document::new(trace, options);
     let style = if options.color { COLORS } else { PLAIN };
+    if options.trace_index.index > 1 {
+        writeln!(out)?;
+    }
     write_fields(&document.head, "", style, out)?;
     if trace.images.is_empty() {
         writeln!(out, "\nThe report lists no images.")?;

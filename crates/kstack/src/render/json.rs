@@ -8,7 +8,7 @@ use kstack_model::{self as model, Basis, Position, Side, SlideOf, StackEnd};
 use kstack_symbols::{Certainty, Named};
 
 use super::words;
-use super::{RenderOptions, Renderer, wire};
+use super::{RenderOptions, Renderer, TraceIndex, wire};
 use crate::resolve::{Resolution, SpaceId, Trace, TraceImage};
 use crate::select::{Selected, SelectedProcess};
 
@@ -37,7 +37,7 @@ fn write(trace: &Trace, options: &RenderOptions, out: &mut dyn Write) -> io::Res
         left_out: (left_out.processes + left_out.threads > 0).then_some(left_out),
         ..writer.without_processes(Some(&selected))
     };
-    write_document(&document, out)
+    write_document(&document, options.trace_index, out)
 }
 
 /// The images alone: what was loaded where, and which files match.
@@ -46,12 +46,26 @@ pub(crate) fn write_images(
     options: &RenderOptions,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    write_document(&Writer::new(trace, options).without_processes(None), out)
+    let writer = Writer::new(trace, options);
+    let document = writer.without_processes(None);
+    write_document(&document, options.trace_index, out)
 }
 
-fn write_document(document: &wire::Document<'_>, out: &mut dyn Write) -> io::Result<()> {
+/// One document; the several of one run are one array.
+fn write_document(
+    document: &wire::Document<'_>,
+    TraceIndex { index, of }: TraceIndex,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    if of > 1 {
+        out.write_all(if index == 1 { b"[\n" } else { b",\n" })?;
+    }
     serde_json::to_writer_pretty(&mut *out, document)?;
-    out.write_all(b"\n")
+    out.write_all(b"\n")?;
+    if of > 1 && index == of {
+        out.write_all(b"]\n")?;
+    }
+    Ok(())
 }
 
 /// Turns what it shows of one trace into the types of the JSON.

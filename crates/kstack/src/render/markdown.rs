@@ -24,6 +24,9 @@ pub(crate) const RENDERER: Renderer = Renderer {
 
 fn write(trace: &Trace, options: &RenderOptions, out: &mut dyn Write) -> io::Result<()> {
     let mut document = Document::new(trace, options);
+    if options.trace_index.index > 1 {
+        writeln!(out, "\n---\n")?;
+    }
     let processes = mem::take(&mut document.processes);
     write_head(&document, out)?;
     let focus = Focus::of(&document, &processes);

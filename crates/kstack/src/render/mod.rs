@@ -56,16 +56,16 @@ pub struct RenderOptions {
     pub raw_names: bool,
     /// Which processes and threads are shown.
     pub selection: Selection,
-    /// Which trace of its file this is.
+    /// Which of several traces this is; they are written in their order.
     pub trace_index: TraceIndex,
 }
 
-/// Which trace of its file a trace is.
+/// Which trace a trace is of the several that one run writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TraceIndex {
     /// Counted from 1.
     pub index: usize,
-    /// How many the file holds.
+    /// How many there are.
     pub of: usize,
 }
 

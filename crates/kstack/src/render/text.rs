@@ -20,6 +20,9 @@ pub(crate) const RENDERER: Renderer = Renderer {
 fn write(trace: &Trace, options: &RenderOptions, out: &mut dyn Write) -> io::Result<()> {
     let document = Document::new(trace, options);
     let style = if options.color { COLORS } else { PLAIN };
+    if options.trace_index.index > 1 {
+        writeln!(out)?;
+    }
     write_fields(&document.head, "", style, out)?;
     for process in &document.processes {
         writeln!(out)?;

@@ -339,7 +339,7 @@ fn which_trace_of_a_file_it_is_is_said_when_there_are_several() {
         ..RenderOptions::default()
     };
     let text = rendered("text", &hang(), &options);
-    assert!(text.contains("\nTrace: 2 of 3 in this file\n"));
+    assert!(text.contains("\nTrace: 2 of 3\n"));
 }
 
 #[test]
