@@ -33,6 +33,8 @@ pub(crate) enum Command {
     Show(cmd::show::Show),
     /// Show what was loaded where, and which symbol files match or why not
     Images(cmd::images::Images),
+    /// Show where the stacks allow symbol files to lie that nothing places
+    Place(cmd::place::Place),
     /// Name bare addresses of one symbol file
     Lookup(cmd::lookup::Lookup),
     /// List what kstack reads and writes

@@ -18,6 +18,7 @@ fn main() -> ExitCode {
         Command::Symbolicate(args) => cmd::symbolicate::run(args),
         Command::Show(args) => cmd::show::run(args),
         Command::Images(args) => cmd::images::run(args),
+        Command::Place(args) => cmd::place::run(args),
         Command::Lookup(args) => cmd::lookup::run(args),
         Command::Formats(args) => cmd::formats::run(args),
     };

@@ -3,5 +3,6 @@
 pub(crate) mod formats;
 pub(crate) mod images;
 pub(crate) mod lookup;
+pub(crate) mod place;
 pub(crate) mod show;
 pub(crate) mod symbolicate;

@@ -7,7 +7,10 @@ use kstack_symbols::{Certainty, Detail, Named};
 
 use super::{RenderOptions, Renderer, wire, words};
 use crate::missing;
-use crate::resolve::{MatchedBy, PlacedBy, Resolution, SpaceId, Trace, TraceImage, UsedSource};
+use crate::resolve::{
+    Agreement, Contradiction, Evidence, Inference, MatchedBy, PlacedBy, Resolution, SpaceId, Trace,
+    TraceImage, UsedSource,
+};
 use crate::select::{Selected, SelectedProcess};
 
 pub(crate) const RENDERER: Renderer = Renderer {
@@ -93,6 +96,7 @@ impl<'a> Writer<'a> {
                 .collect(),
             processes: None,
             left_out: None,
+            inferences: self.trace.inferences.iter().map(inference).collect(),
             missing: self.missing(),
             unused: self.trace.unused.iter().map(unused).collect(),
             notes: self.trace.notes.iter().map(note).collect(),
@@ -203,6 +207,10 @@ impl<'a> Writer<'a> {
             address: address.map(wire::Hex::from),
             lookup: address.map(|address| frame.kind.for_lookup(address).into()),
             said: frame.said.as_deref().map(said),
+            contradicts: self
+                .trace
+                .contradiction(space, frame)
+                .map(Contradiction::word),
             ..wire::Frame::default()
         };
         match self.trace.resolution(space, frame) {
@@ -369,7 +377,44 @@ fn wire_image<'a>(name: &'a str, image: &'a TraceImage) -> wire::Image<'a> {
         },
         frames: image.frames,
         used: image.used.as_ref().map(used),
+        evidence: image.evidence.as_ref().map(evidence),
         refused: refused.collect(),
+    }
+}
+
+fn agreement(agreement: Agreement) -> wire::Agreement {
+    wire::Agreement {
+        agree: agreement.agree,
+        of: agreement.of,
+    }
+}
+
+fn inference(inference: &Inference) -> wire::Inference<'_> {
+    let candidates = inference.candidates.iter();
+    wire::Inference {
+        path: &inference.path,
+        name: &inference.name,
+        outcome: inference.outcome.word(),
+        candidates: candidates
+            .map(|candidate| wire::Candidate {
+                segment: &candidate.segment,
+                address: candidate.address.into(),
+                slide: wire::Hex(candidate.slide.0),
+                return_addresses: agreement(candidate.returns),
+                direct_calls: agreement(candidate.calls),
+                bits: candidate.bits.round(),
+            })
+            .collect(),
+        more: inference.more,
+    }
+}
+
+fn evidence(evidence: &Evidence) -> wire::Evidence {
+    wire::Evidence {
+        verdict: evidence.verdict.word(),
+        return_addresses: agreement(evidence.returns),
+        direct_calls: agreement(evidence.calls),
+        interrupted: agreement(evidence.interrupted),
     }
 }
 
@@ -395,6 +440,7 @@ fn used(used: &UsedSource) -> wire::Used<'_> {
             MatchedBy::ExecutableName => "executable-name",
             MatchedBy::Given => "given",
             MatchedBy::Kernel => "kernel",
+            MatchedBy::Evidence => "evidence",
         },
         placed_by: match used.placed_by {
             PlacedBy::Given => "given",
@@ -402,6 +448,7 @@ fn used(used: &UsedSource) -> wire::Used<'_> {
             PlacedBy::Listing => "listing",
             PlacedBy::Linked => "linked",
             PlacedBy::Slide => "slide",
+            PlacedBy::Inferred => "inferred",
             PlacedBy::Offsets => "offsets",
         },
         detail: match used.detail {

@@ -13,7 +13,7 @@ use super::escape::{CodeElement, CodeSpan, Visible};
 use super::stacks::{PLAIN, write_process};
 use super::words::{self, Count, ShownUuid};
 use super::{RenderOptions, Renderer};
-use crate::resolve::{Refusal, SpaceId, Trace, TraceImage};
+use crate::resolve::{PlacedBy, Refusal, SpaceId, Trace, TraceImage, UsedSource, Verdict};
 
 pub(crate) const RENDERER: Renderer = Renderer {
     name: "markdown",
@@ -228,9 +228,9 @@ fn write_images(document: &Document<'_>, out: &mut dyn Write) -> io::Result<()> 
             writeln!(out, "\n## Images\n")?;
             writeln!(
                 out,
-                "| image | version | UUID | load address | frames | symbol file |"
+                "| image | version | UUID | load address | frames | symbol file | evidence of the code |"
             )?;
-            writeln!(out, "| --- | --- | --- | --- | ---: | --- |")?;
+            writeln!(out, "| --- | --- | --- | --- | ---: | --- | --- |")?;
             first = false;
         }
         write_image_row(name, image, out)?;
@@ -256,10 +256,27 @@ fn write_image_row(name: &str, image: &TraceImage, out: &mut dyn Write) -> io::R
             }
         }
     }
+    let inferred = image.used.as_ref();
+    let inferred = inferred.filter(|used| used.placed_by == PlacedBy::Inferred);
+    if let Some(segment) = inferred.and_then(|used| used.slides.segments.first()) {
+        let start = segment.range.start;
+        write!(out, " {} `{start}` (inferred)", CodeSpan(&segment.name))?;
+    }
     write!(out, " | {} |", image.frames)?;
-    let Some(used) = &image.used else {
-        return writeln!(out, " missing |");
-    };
+    match &image.used {
+        None => write!(out, " missing")?,
+        Some(used) => write_file(used, out)?,
+    }
+    match &image.evidence {
+        None => writeln!(out, " | |"),
+        Some(evidence) if evidence.verdict == Verdict::Contradicted => {
+            writeln!(out, " | **{evidence}** |")
+        }
+        Some(evidence) => writeln!(out, " | {evidence} |"),
+    }
+}
+
+fn write_file(used: &UsedSource, out: &mut dyn Write) -> io::Result<()> {
     for path in &used.paths {
         write!(out, " {},", CodeSpan(path))?;
     }
@@ -277,7 +294,7 @@ fn write_image_row(name: &str, image: &TraceImage, out: &mut dyn Write) -> io::R
     for remark in &used.remarks {
         write!(out, "; {}", CodeSpan(remark))?;
     }
-    writeln!(out, " |")
+    Ok(())
 }
 
 fn write_missing(document: &Document<'_>, out: &mut dyn Write) -> io::Result<()> {

@@ -13,6 +13,7 @@ mod json;
 mod listing;
 pub mod lookup;
 mod markdown;
+pub mod place;
 mod stacks;
 mod text;
 mod wire;

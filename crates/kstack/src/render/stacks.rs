@@ -244,6 +244,9 @@ fn write_marks(marks: &Marks<'_>, style: Palette, out: &mut dyn Write) -> io::Re
     if marks.other_build {
         write!(out, " {mark}[from another build: the UUIDs differ]{mark:#}")?;
     }
+    if let Some(contradicts) = marks.contradicts {
+        write!(out, " {mark}[{contradicts}]{mark:#}")?;
+    }
     if let Some(said) = marks.said {
         write!(out, " {mark}[said:")?;
         if let Some(symbol) = &said.symbol {

@@ -14,6 +14,7 @@ pub(crate) fn matched(by: MatchedBy) -> &'static str {
         MatchedBy::ExecutableName => "matched by executable name only",
         MatchedBy::Given => "given with its address, nothing to compare",
         MatchedBy::Kernel => "given as the kernel, nothing to compare",
+        MatchedBy::Evidence => "matched by its code",
     }
 }
 
@@ -24,6 +25,7 @@ pub(crate) fn placed(by: PlacedBy) -> &'static str {
         PlacedBy::Listing => "placed by the listing",
         PlacedBy::Linked => "linked at its address",
         PlacedBy::Slide => "linked there but for the stated slide",
+        PlacedBy::Inferred => "placed where the stacks allow it, and nowhere else",
         PlacedBy::Offsets => "the report gives offsets into it",
     }
 }

@@ -12,7 +12,7 @@ use super::space::{Found, Spaces};
 use super::{Resolution, SpaceId, Trace, Why};
 
 /// One distinct thing to look up.
-type Key = (SpaceId, At, FrameKind);
+pub(super) type Key = (SpaceId, At, FrameKind);
 
 /// A key whose image has a symbol source.
 struct Query {
@@ -137,6 +137,23 @@ fn locate(
                 None => unplaced(key, image, offset, matched),
             }
         }
+    }
+}
+
+/// The image a key lies in, and its linked address where the image has a source. For a return
+/// address that is the address itself, not that of the call before it.
+pub(super) fn whereabouts(
+    key: Key,
+    matched: &Matched<'_>,
+    spaces: &Spaces,
+) -> (Option<usize>, Option<VmAddr>) {
+    match locate(key, matched, spaces) {
+        Ok((_, query)) => (Some(query.image), Some(query.shown)),
+        // The nearest image below need not be the one.
+        Err(Resolution::ImageOnly { image, why, .. }) if why != Why::NearestImageBelow => {
+            (Some(image), None)
+        }
+        Err(_) => (None, None),
     }
 }
 

@@ -1,25 +1,33 @@
 //! Report and symbol files in, [`Trace`] out.
 //!
-//! Four steps, each complete before the next:
+//! Five steps, each complete before the next:
 //!
 //! 1. [`matching`]: which source speaks for which image, and why not.
 //! 2. [`place`]: image + source → one slide per segment.
 //! 3. [`space`]: what lies where, overlaps included.
-//! 4. [`lookup`]: each distinct address once, sources in parallel.
+//! 4. [`prove`]: does the code agree with the stacks ([`evidence`]), and where do files lie that
+//!    nothing places ([`infer`]).
+//! 5. [`lookup`]: each distinct address once, sources in parallel.
 //!
 //! Nothing fails: every frame without a name carries a [`Why`], every file
 //! that is not used a reason.
 
+mod chains;
 mod clues;
+mod evidence;
 mod found;
+mod infer;
 mod lookup;
 mod matching;
 mod named;
 mod place;
+mod prove;
 mod slice;
 mod space;
 mod trace;
 
+pub use evidence::{Agreement, Contradiction, Evidence, Verdict};
+pub use infer::{Candidate, Inference, Outcome};
 pub use trace::{
     MatchedBy, PlacedBy, PlacedSegment, Refusal, Resolution, SlideMap, SpaceId, Trace, TraceImage,
     UnusedFile, UnusedReason, UsedSource, Why,
@@ -43,7 +51,8 @@ pub struct ResolveOptions {
 /// Names every frame of a report as far as the symbol files allow.
 #[must_use]
 pub fn resolve(report: Report, symbols: &SymbolSet, options: &ResolveOptions) -> Trace {
-    let matched = matching::matches(&report, symbols, options);
+    let (mut matched, clues) = matching::matches(&report, symbols, options);
+    let proof = prove::prove(&report, &clues, &mut matched);
     let spaces = space::lay_out(&matched.images);
     let resolutions = lookup::resolutions(&report, &matched, &spaces);
     let mut notes = matched.notes;
@@ -53,6 +62,8 @@ pub fn resolve(report: Report, symbols: &SymbolSet, options: &ResolveOptions) ->
         images: matched.images,
         unused: matched.unused,
         notes,
+        contradictions: proof.contradictions(),
+        inferences: proof.inferences,
         resolutions,
     };
     lookup::count_frames(&mut trace);

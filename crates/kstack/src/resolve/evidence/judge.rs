@@ -1,0 +1,179 @@
+//! One frame held against the code of one image.
+
+use std::collections::BTreeMap;
+
+use kstack_model::{FrameKind, VmAddr};
+use kstack_symbols::{After, Code, FileKind, Reach, SymbolSource, Target};
+
+use super::Contradiction;
+
+/// The code of a source, and what was found out about it.
+#[derive(Debug)]
+pub(crate) struct Judge<'a> {
+    source: &'a SymbolSource,
+    pub(crate) code: Code<'a>,
+    /// What calls to a target reach.
+    reached: BTreeMap<VmAddr, Reach>,
+}
+
+/// One frame of an image, with its neighbour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Step {
+    /// The address as linked, not moved to the call.
+    pub(crate) at: VmAddr,
+    pub(crate) kind: FrameKind,
+    pub(crate) inner: Inner,
+}
+
+/// The next inner frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Inner {
+    /// There is none, or it is not the one that was called.
+    Unrelated,
+    /// In the same image.
+    Here { at: VmAddr, kind: FrameKind },
+    /// In another kext.
+    InKext,
+    /// In the kernel, or in no known image: it may be the handler of a trap.
+    InKernel,
+}
+
+/// What one frame says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Opinion {
+    /// Of the address itself; `None` where nothing can be said.
+    pub(crate) address: Option<Result<(), Against>>,
+    /// Of the call before it; the count is how many return addresses the call can reach.
+    pub(crate) call: Option<Result<usize, Against>>,
+}
+
+/// Something that speaks against the placement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Against {
+    pub(crate) what: Contradiction,
+    /// 2 for what cannot be in a stack that is not damaged, 1 for what a trap explains.
+    pub(crate) weight: u32,
+}
+
+/// Cannot be.
+const IMPOSSIBLE: u32 = 2;
+/// Can be, where a trap or hand-written assembly is in the way.
+const RARE: u32 = 1;
+
+impl<'a> Judge<'a> {
+    /// `None` for a source without code, or without a decoder for it.
+    pub(crate) fn new(source: &'a SymbolSource) -> Option<Judge<'a>> {
+        Some(Judge {
+            code: source.code()?,
+            source,
+            reached: BTreeMap::new(),
+        })
+    }
+
+    pub(crate) fn opinion(&mut self, step: Step) -> Opinion {
+        match step.kind {
+            FrameKind::InstructionPointer => Opinion {
+                address: self.interrupted(step.at),
+                call: None,
+            },
+            FrameKind::ReturnAddress => match self.code.call_before(step.at) {
+                After::Call(target) => Opinion {
+                    address: Some(Ok(())),
+                    call: self.call(target, step.inner),
+                },
+                After::NoCall => self.against(Contradiction::NoCall, step),
+                // Bytes that a cut file lost say nothing.
+                After::Unknown if self.is_listed_as_code(step.at) => Opinion::default(),
+                After::Unknown => self.against(Contradiction::NoCode, step),
+            },
+        }
+    }
+
+    fn against(&self, what: Contradiction, step: Step) -> Opinion {
+        let weight = match step.inner {
+            // Nothing says how the first frame came about.
+            Inner::Unrelated => return Opinion::default(),
+            Inner::InKernel if self.can_be_interrupted_at(step.at) => RARE,
+            // The handlers of traps are the kernel's own.
+            Inner::Here { .. } if self.is_kernel() && self.can_be_interrupted_at(step.at) => RARE,
+            Inner::Here { .. } | Inner::InKext | Inner::InKernel => IMPOSSIBLE,
+        };
+        Opinion {
+            address: Some(Err(Against { what, weight })),
+            call: None,
+        }
+    }
+
+    /// Whether the call leads to the inner frame.
+    fn call(&mut self, target: Target, inner: Inner) -> Option<Result<usize, Against>> {
+        let Target::Inside(target) = target else {
+            return None;
+        };
+        let is_kernel = self.is_kernel();
+        let reach = self.reach(target);
+        let (leads, weight) = match inner {
+            Inner::Unrelated => return None,
+            Inner::Here { at, kind } => {
+                let leads = match kind {
+                    FrameKind::ReturnAddress => reach.returns_to(at),
+                    FrameKind::InstructionPointer => reach.runs(at),
+                };
+                // A fault inside a called function hides it behind the handler of the trap.
+                (leads, if is_kernel { RARE } else { IMPOSSIBLE })
+            }
+            Inner::InKext => (false, IMPOSSIBLE),
+            Inner::InKernel => (false, RARE),
+        };
+        if leads {
+            return Some(Ok(reach.returns()));
+        }
+        reach.is_closed().then_some(Err(Against {
+            what: Contradiction::CallLeadsElsewhere,
+            weight,
+        }))
+    }
+
+    fn interrupted(&self, at: VmAddr) -> Option<Result<(), Against>> {
+        // On arm64 every fourth address starts an instruction: that says nothing.
+        let says_something = self.code.alignment() == 1 && self.code.contains(at);
+        let starts = says_something && self.starts_instruction(at) == Some(true);
+        // An interrupted instruction pointer that fits is counted, one that does not is not held against the image: the
+        // first frame is the least certain of a stack.
+        starts.then_some(Ok(()))
+    }
+
+    /// Whether an instruction could have been interrupted here.
+    fn can_be_interrupted_at(&self, at: VmAddr) -> bool {
+        self.code.contains(at)
+            && at.0.is_multiple_of(self.code.alignment())
+            && self.starts_instruction(at) != Some(false)
+    }
+
+    fn starts_instruction(&self, at: VmAddr) -> Option<bool> {
+        let start = self.source.start_before(at)?;
+        self.code.starts_instruction(start, at)
+    }
+
+    fn reach(&mut self, target: VmAddr) -> &Reach {
+        let code = &self.code;
+        self.reached
+            .entry(target)
+            .or_insert_with(|| code.reach(target))
+    }
+
+    fn is_kernel(&self) -> bool {
+        self.source.kind() == FileKind::Kernel
+    }
+
+    fn is_listed_as_code(&self, at: VmAddr) -> bool {
+        let before = VmAddr(at.0.wrapping_sub(1));
+        let sections = self
+            .source
+            .segments()
+            .iter()
+            .flat_map(|segment| &segment.sections);
+        sections
+            .filter(|section| section.is_code)
+            .any(|section| section.range.contains(&before))
+    }
+}
