@@ -161,6 +161,14 @@ impl<'a> Code<'a> {
         scan::all(self)
     }
 
+    /// Whether there is any call in the code.
+    ///
+    /// Without one the bytes are not what ran: some files have their code cut out or filled.
+    #[must_use]
+    pub fn has_calls(&self) -> bool {
+        scan::any(self)
+    }
+
     /// Whether an instruction starts at `at`, by decoding from `start`, where one is known to start.
     ///
     /// `None` when the way there leads through bytes that are no instructions.

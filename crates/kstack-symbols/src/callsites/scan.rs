@@ -50,9 +50,9 @@ impl Bits {
 pub(super) fn all(code: &Code<'_>) -> CallSites {
     let mut found = CallSites::default();
     for (start, bytes) in &code.sections {
-        let mut ends = match code.isa {
-            Isa::X86 { bits } => x86_ends(code, *start, bytes, bits),
-            Isa::Arm64 => arm64_ends(*start, bytes),
+        let mut ends: Vec<u64> = match code.isa {
+            Isa::X86 { bits } => x86_ends(code, *start, bytes, bits).collect(),
+            Isa::Arm64 => arm64_ends(*start, bytes).collect(),
         };
         ends.sort_unstable();
         ends.dedup();
@@ -78,33 +78,41 @@ pub(super) fn all(code: &Code<'_>) -> CallSites {
     found
 }
 
-/// Offsets behind calls. Only bytes that can begin a call are looked at twice.
-fn x86_ends(code: &Code<'_>, start: u64, bytes: &[u8], bits: u32) -> Vec<u64> {
-    let mut ends = Vec::new();
-    for at in memchr::memchr2_iter(0xe8, 0xff, bytes) {
-        let operand = bytes.get(at + 1..).unwrap_or_default();
-        let length = if bytes.get(at) == Some(&0xff) {
-            x86::pointer_length(operand).filter(|length| *length <= operand.len() + 1)
-        } else {
-            operand.first_chunk::<4>().and_then(|displacement| {
-                let after = start.wrapping_add(wide(at + 5));
-                let target = x86::relative(*displacement, after, bits);
-                let is_inside = matches!(code.target(target, after), Target::Inside(_));
-                (is_inside || code.may_leave(target, after)).then_some(5)
-            })
-        };
-        if let Some(length) = length {
-            ends.push(wide(at + length));
-        }
-    }
-    ends
+/// Whether there is a call at all.
+pub(super) fn any(code: &Code<'_>) -> bool {
+    let mut sections = code.sections.iter();
+    sections.any(|(start, bytes)| match code.isa {
+        Isa::X86 { bits } => x86_ends(code, *start, bytes, bits).next().is_some(),
+        Isa::Arm64 => arm64_ends(*start, bytes).next().is_some(),
+    })
 }
 
-fn arm64_ends(start: u64, bytes: &[u8]) -> Vec<u64> {
+/// Offsets behind calls. Only bytes that can begin a call are looked at twice.
+fn x86_ends<'a>(
+    code: &'a Code<'_>,
+    start: u64,
+    bytes: &'a [u8],
+    bits: u32,
+) -> impl Iterator<Item = u64> + 'a {
+    memchr::memchr2_iter(0xe8, 0xff, bytes).filter_map(move |at| {
+        let operand = bytes.get(at + 1..).unwrap_or_default();
+        let length = if bytes.get(at) == Some(&0xff) {
+            x86::pointer_length(operand).filter(|length| *length <= operand.len() + 1)?
+        } else {
+            let after = start.wrapping_add(wide(at + 5));
+            let target = x86::relative(*operand.first_chunk::<4>()?, after, bits);
+            let is_inside = matches!(code.target(target, after), Target::Inside(_));
+            (is_inside || code.may_leave(target, after)).then_some(5)?
+        };
+        Some(wide(at + length))
+    })
+}
+
+fn arm64_ends(start: u64, bytes: &[u8]) -> impl Iterator<Item = u64> {
     let words = bytes.as_chunks::<4>().0.iter().zip((0_u64..).step_by(4));
-    let calls = words.filter(|(word, offset)| {
+    let calls = words.filter(move |(word, offset)| {
         let call = arm64::call(u32::from_le_bytes(**word), start.wrapping_add(*offset));
         matches!(call, Some(Flow::Call(_) | Flow::CallPointer))
     });
-    calls.map(|(_, offset)| offset + 4).collect()
+    calls.map(|(_, offset)| offset + 4)
 }

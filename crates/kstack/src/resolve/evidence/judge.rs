@@ -1,5 +1,6 @@
 //! One frame held against the code of one image.
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
 use kstack_model::{FrameKind, VmAddr};
@@ -12,6 +13,8 @@ use super::Contradiction;
 pub(crate) struct Judge<'a> {
     source: &'a SymbolSource,
     pub(crate) code: Code<'a>,
+    /// Whether the code is what ran: found out when something speaks against it.
+    is_code: OnceCell<bool>,
     /// What calls to a target reach.
     reached: BTreeMap<VmAddr, Reach>,
 }
@@ -66,6 +69,7 @@ impl<'a> Judge<'a> {
         Some(Judge {
             code: source.code()?,
             source,
+            is_code: OnceCell::new(),
             reached: BTreeMap::new(),
         })
     }
@@ -90,6 +94,10 @@ impl<'a> Judge<'a> {
     }
 
     fn against(&self, what: Contradiction, step: Step) -> Opinion {
+        // Some files have their code cut out, or filled.
+        if !*self.is_code.get_or_init(|| self.code.has_calls()) {
+            return Opinion::default();
+        }
         let weight = match step.inner {
             // Nothing says how the first frame came about.
             Inner::Unrelated => return Opinion::default(),
