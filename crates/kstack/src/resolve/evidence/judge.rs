@@ -118,14 +118,21 @@ impl<'a> Judge<'a> {
             return None;
         };
         let is_kernel = self.is_kernel();
+        // What follows no call may have been interrupted; that it does not is its own matter.
+        let is_interrupted = match inner {
+            Inner::Here { at, kind } => {
+                kind == FrameKind::InstructionPointer || self.code.call_before(at) == After::NoCall
+            }
+            _ => false,
+        };
         let reach = self.reach(target);
         let (leads, weight) = match inner {
             Inner::Unrelated => return None,
-            Inner::Here { at, kind } => {
-                let leads = match kind {
-                    FrameKind::ReturnAddress => reach.returns_to(at),
-                    FrameKind::InstructionPointer => reach.runs(at),
-                };
+            Inner::Here { at, .. } if is_interrupted => {
+                return reach.runs(at).then_some(Ok(reach.returns()));
+            }
+            Inner::Here { at, .. } => {
+                let leads = reach.returns_to(at);
                 // A fault inside a called function hides it behind the handler of the trap.
                 (leads, if is_kernel { RARE } else { IMPOSSIBLE })
             }

@@ -162,7 +162,7 @@ fn outcome(searcher: &Searcher<'_>, all: &[Searcher<'_>]) -> Outcome {
     let of_builds: Vec<&Candidate> = builds
         .filter_map(|other| other.candidates().first())
         .collect();
-    if of_builds.iter().any(|other| is_rival(best, other)) {
+    if of_builds.iter().any(|other| !is_rival(best, other)) {
         return Outcome::OtherBuild;
     }
     if of_builds.iter().any(|other| is_rival(other, best)) {
