@@ -51,6 +51,10 @@ pub(crate) struct InputArgs {
     /// A kextstat or `kmutil showloaded` listing of the same boot; repeatable
     #[arg(long, value_name = "FILE")]
     pub(crate) kextstat: Vec<PathBuf>,
+
+    /// The kernel's slide, where the report does not state it
+    #[arg(long, value_name = "SLIDE", value_parser = number)]
+    pub(crate) kernel_slide: Option<u64>,
 }
 
 /// The symbol files to use.

@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use anyhow::Context;
-use kstack::model::{Note, Report};
+use kstack::model::{Basis, Note, Report, Slide, SlideOf};
 use kstack::parse::{FORMATS, Format, Limits, join, parse, parse_as};
 use kstack::symbols::{Request, Role, SymbolSet};
 
@@ -33,6 +33,11 @@ pub(crate) fn bytes(path: &Path) -> anyhow::Result<Vec<u8>> {
 /// Every trace in a file, with the listings joined to it.
 pub(crate) fn reports(path: &Path, args: &InputArgs) -> anyhow::Result<Vec<Report>> {
     let mut reports = read(path, args.input_format.as_deref())?;
+    if let Some(slide) = args.kernel_slide {
+        for report in &mut reports {
+            state_slide(report, Slide(slide));
+        }
+    }
     for listing_path in &args.kextstat {
         for listing in read(listing_path, Some("kextstat"))? {
             for report in &mut reports {
@@ -44,6 +49,30 @@ pub(crate) fn reports(path: &Path, args: &InputArgs) -> anyhow::Result<Vec<Repor
         }
     }
     Ok(reports)
+}
+
+/// Takes the slide that the user gives. What the report states itself stays behind it.
+fn state_slide(report: &mut Report, given: Slide) {
+    let kernel = &mut report.kernel;
+    let mut stated = kernel
+        .slides
+        .iter()
+        .filter(|(of, _)| *of == SlideOf::Kernel);
+    let other = stated
+        .find(|(_, slide)| *slide != given)
+        .map(|(_, slide)| *slide);
+    kernel.slides.insert(0, (SlideOf::Kernel, given));
+    if let Some(other) = other {
+        report.notes.push(Note::new(format!(
+            "the kernel's slide {given} is given by hand; the report states {other}"
+        )));
+    }
+    if kernel.basis == Basis::Unknown {
+        kernel.basis = Basis::Slid;
+        report.notes.push(Note::new(
+            "the report does not tell whether its addresses have the kernel's slide; they are taken to have the given one",
+        ));
+    }
 }
 
 fn read(path: &Path, format: Option<&str>) -> anyhow::Result<Vec<Report>> {
