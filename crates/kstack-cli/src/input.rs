@@ -31,7 +31,14 @@ pub(crate) fn bytes(path: &Path) -> anyhow::Result<Vec<u8>> {
 }
 
 /// Every trace in a file, with the listings joined to it.
-pub(crate) fn reports(path: &Path, args: &InputArgs) -> anyhow::Result<Vec<Report>> {
+///
+/// A listing can want the kernel's slide, and where nothing states it, `slide` is asked for the
+/// one that the code of the kernel shows.
+pub(crate) fn reports(
+    path: &Path,
+    args: &InputArgs,
+    slide: impl Fn(&Report) -> Option<Slide>,
+) -> anyhow::Result<Vec<Report>> {
     let mut reports = read(path, args.input_format.as_deref())?;
     if let Some(slide) = args.kernel_slide {
         for report in &mut reports {
@@ -41,10 +48,20 @@ pub(crate) fn reports(path: &Path, args: &InputArgs) -> anyhow::Result<Vec<Repor
     for listing_path in &args.kextstat {
         for listing in read(listing_path, Some("kextstat"))? {
             for report in &mut reports {
-                if let Err(mismatch) = join(report, &listing) {
-                    let why = format!("{} is not used: {mismatch}", listing_path.display());
-                    report.notes.push(Note::new(why));
+                let Err(mismatch) = join(report, &listing) else {
+                    continue;
+                };
+                if let Some(slide) = slide(report) {
+                    report.kernel.slides.push((SlideOf::Kernel, slide));
+                    report.notes.push(Note::new(format!(
+                        "the kernel's slide {slide} is not stated but inferred: the only one at which the code of the kernel fits the stacks"
+                    )));
+                    if join(report, &listing).is_ok() {
+                        continue;
+                    }
                 }
+                let why = format!("{} is not used: {mismatch}", listing_path.display());
+                report.notes.push(Note::new(why));
             }
         }
     }

@@ -51,10 +51,11 @@ pub(crate) fn run(args: &Images) -> anyhow::Result<Exit> {
         TextOrJson::Text => render::images::write_text,
         TextOrJson::Json => render::images::write_json,
     };
+    let slide = |report: &_| kstack::kernel_slide(report, &symbols, &args.symbols.options());
     let mut exit = Exit::Done;
     let mut out = output::open(&args.output)?;
     for file in &args.files {
-        let reports = input::reports(file, &args.input)?;
+        let reports = input::reports(file, &args.input, slide)?;
         let parts = reports.len();
         for (index, report) in reports.into_iter().enumerate() {
             let trace = kstack::resolve(report, &symbols, &args.symbols.options());

@@ -11,8 +11,8 @@ use kstack_model::{Address, LoadedImage, Note, Placement, Report};
 use kstack_symbols::{SymbolError, SymbolFile, SymbolSet, SymbolSource};
 
 use super::{
-    Refusal, ResolveOptions, SpaceId, TraceImage, UnusedFile, UnusedReason, UsedSource, Why,
-    clues::Clues, clues::differs, evidence::Verdict, found, infer::Unplaced, named,
+    PlacedBy, Refusal, ResolveOptions, SpaceId, TraceImage, UnusedFile, UnusedReason, UsedSource,
+    Why, clues::Clues, clues::differs, evidence::Verdict, found, infer::Unplaced, named,
 };
 
 /// A source of the set: file and slice.
@@ -156,6 +156,15 @@ impl<'a> Matched<'a> {
     pub(super) fn withdraw(&mut self, image: usize) -> Option<(SourceId, UsedSource)> {
         let source = self.sources.get_mut(image)?.take()?;
         Some((source, self.images.get_mut(image)?.used.take()?))
+    }
+
+    /// Names an image that only the user placed after the file that was to speak for it.
+    pub(super) fn name_if_given(&mut self, image: usize, used: &UsedSource) {
+        if used.placed_by == PlacedBy::Given
+            && let Some(image) = self.images.get_mut(image)
+        {
+            image.image.name.get_or_insert_with(|| used.name.clone());
+        }
     }
 
     /// The next file that could speak for an image; it is asked for once.

@@ -33,7 +33,7 @@ pub use trace::{
     UnusedFile, UnusedReason, UsedSource, Why,
 };
 
-use kstack_model::{Arch, Report};
+use kstack_model::{Arch, Basis, ImageKind, Report, Slide, SlideOf};
 use kstack_symbols::SymbolSet;
 
 /// What the user decides about resolving.
@@ -46,6 +46,36 @@ pub struct ResolveOptions {
     /// Take a file that nothing places to lie where it is linked, even at zero: the addresses are
     /// those of the file.
     pub as_linked: bool,
+}
+
+/// The slide of the kernel in a slid report that does not state it: the only one at which the
+/// kernel among the symbol files fits the stacks.
+///
+/// With it, a listing without the slide can be joined to the report. A kernel whose code is in a
+/// segment of its own has no such one slide.
+#[must_use]
+pub fn kernel_slide(
+    report: &Report,
+    symbols: &SymbolSet,
+    options: &ResolveOptions,
+) -> Option<Slide> {
+    let slides = &report.kernel.slides;
+    if report.kernel.basis != Basis::Slid || slides.iter().any(|(of, _)| *of == SlideOf::Kernel) {
+        return None;
+    }
+    let (mut matched, clues) = matching::matches(report, symbols, options);
+    prove::prove(report, &clues, &mut matched);
+    let mut kernels = matched
+        .images
+        .iter()
+        .filter(|image| image.image.kind == ImageKind::Kernel);
+    let used = kernels.find_map(|image| image.used.as_ref())?;
+    let header = used
+        .slides
+        .segments
+        .iter()
+        .find(|segment| segment.name == "__TEXT")?;
+    (used.placed_by == PlacedBy::Inferred).then_some(header.slide)
 }
 
 /// Names every frame of a report as far as the symbol files allow.

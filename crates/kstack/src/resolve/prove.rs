@@ -81,6 +81,7 @@ fn withdraw(image: usize, evidence: &Evidence, chains: &[Chain], matched: &mut M
     let Some(file) = matched.files().get(source.file) else {
         return;
     };
+    matched.name_if_given(image, &used);
     let elsewhere = infer::only_place(chains, matched, image, source);
     let why = why(evidence, &used, elsewhere.as_ref());
     matched.refuse(
