@@ -18,7 +18,11 @@ use clap::Parser;
 #[command(name = "cargo xtask")]
 enum Chore {
     /// Measure how far the evidence of the code goes (needs clang, lld and llvm 19).
-    Evidence,
+    Evidence {
+        /// Reports for each image and number of frames.
+        #[arg(long, default_value_t = 50)]
+        draws: usize,
+    },
 }
 
 fn main() -> Result<()> {
@@ -26,6 +30,6 @@ fn main() -> Result<()> {
         .parent()
         .context("xtask lies in the workspace")?;
     match Chore::parse() {
-        Chore::Evidence => evidence::measure(root),
+        Chore::Evidence { draws } => evidence::measure(root, draws),
     }
 }

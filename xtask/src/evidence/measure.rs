@@ -7,10 +7,10 @@ use kstack::resolve::{Outcome, ResolveOptions, Trace, Verdict};
 use kstack::symbols::SymbolSet;
 use rayon::prelude::*;
 
+use super::Pair;
 use super::build::Target;
 use super::random::Random;
 use super::stacks::{Drawn, Wanted, draw};
-use super::{DRAWS, Pair};
 
 /// What was counted for one number of frames.
 #[derive(Clone, Copy, Debug, Default)]
@@ -21,6 +21,9 @@ pub(super) struct Row {
     /// The file alone, without load address.
     right: usize,
     wrong: usize,
+    weak: usize,
+    several: usize,
+    nowhere: usize,
     /// The file of another image, without load address.
     strangers: usize,
     /// Both builds, without load address.
@@ -43,14 +46,14 @@ pub(super) struct Row {
 
 impl Row {
     pub(super) const HEAD: &'static str = "\
-| frames | reports | place right | place wrong | stranger placed | of two builds: right | wrong | right build: false alarm | wrong build: detected | … of those with 3 moved frames | … of those with 1 | wrong build: placed there | elsewhere |
-| ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |";
+| frames | reports | place right | place wrong | too weak | several places | nowhere | stranger placed | of two builds: right | wrong | right build: false alarm | wrong build: detected | … of those with 3 moved frames | … of those with 1 | wrong build: placed there | elsewhere |
+| ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |";
 
-    pub(super) fn measure(pairs: &[Pair], frames: usize) -> Row {
+    pub(super) fn measure(pairs: &[Pair], frames: usize, draws: usize) -> Row {
         let rows = (0..pairs.len()).into_par_iter().map(|index| {
             let mut row = Row::default();
             let stranger = &pairs[(index + 7) % pairs.len()];
-            for draw in 0..DRAWS {
+            for draw in 0..draws {
                 row.add(&pairs[index], stranger, frames, draw);
             }
             row
@@ -81,7 +84,11 @@ impl Row {
         match claimed(&alone) {
             Some((_, at)) if at == slide => self.right += 1,
             Some(_) => self.wrong += 1,
-            None => {}
+            None => match alone.inferences.first().map(|one| one.outcome) {
+                Some(Outcome::TooWeak) => self.weak += 1,
+                Some(Outcome::Several) => self.several += 1,
+                _ => self.nowhere += 1,
+            },
         }
         let strange = resolve(&drawn, &stranger.symbols(&[0], None));
         self.strangers += usize::from(claimed(&strange).is_some());
@@ -115,6 +122,9 @@ impl Row {
             drawn: self.drawn + other.drawn,
             right: self.right + other.right,
             wrong: self.wrong + other.wrong,
+            weak: self.weak + other.weak,
+            several: self.several + other.several,
+            nowhere: self.nowhere + other.nowhere,
             strangers: self.strangers + other.strangers,
             right_build: self.right_build + other.right_build,
             wrong_build: self.wrong_build + other.wrong_build,
@@ -138,11 +148,14 @@ impl fmt::Display for Row {
         };
         write!(
             f,
-            "| {} | {} | {} | {} | {} | {} | {} | {} | {} | {} ({} of {}) | {} ({} of {}) | {} | {} |",
+            "| {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} ({} of {}) | {} ({} of {}) | {} | {} |",
             self.frames,
             self.drawn,
             share(self.right, self.drawn),
             self.wrong,
+            self.weak,
+            self.several,
+            self.nowhere,
             self.strangers,
             share(self.right_build, self.drawn),
             self.wrong_build,

@@ -26,9 +26,6 @@ use source::{Subject, subjects};
 /// Frames in the image, a row of the table each.
 const FRAMES: [usize; 6] = [1, 2, 3, 4, 5, 8];
 
-/// Reports drawn for each subject and number of frames.
-const DRAWS: usize = 50;
-
 /// Both builds of a subject.
 pub(crate) struct Pair {
     number: usize,
@@ -40,7 +37,7 @@ pub(crate) struct Pair {
 }
 
 /// Builds the subjects and prints the tables of docs/evidence.md.
-pub(crate) fn measure(root: &Path) -> Result<()> {
+pub(crate) fn measure(root: &Path, draws: usize) -> Result<()> {
     let out = root.join("target/evidence");
     fs::create_dir_all(&out)?;
     for target in Target::ALL {
@@ -51,7 +48,7 @@ pub(crate) fn measure(root: &Path) -> Result<()> {
         let sizes = pairs.iter().map(|pair| pair.text);
         let (least, most) = (sizes.clone().min(), sizes.max());
         println!(
-            "\n### {}: {} images, text of {} KB to {} KB, {DRAWS} reports for each and each number of frames\n",
+            "\n### {}: {} images, text of {} KB to {} KB, {draws} reports for each and each number of frames\n",
             target.name(),
             pairs.len(),
             least.unwrap_or_default() / 1000,
@@ -59,7 +56,7 @@ pub(crate) fn measure(root: &Path) -> Result<()> {
         );
         println!("{}", Row::HEAD);
         for frames in FRAMES {
-            println!("{}", Row::measure(&pairs, frames));
+            println!("{}", Row::measure(&pairs, frames, draws));
         }
     }
     Ok(())

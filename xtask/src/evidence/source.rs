@@ -106,10 +106,7 @@ fn define(text: &mut String, function: usize, body: &Body, is_changed: bool) {
     let _ = writeln!(
         text,
         "{} __attribute__((noinline)) long f{function}(long a) {{\n  long b = a ^ {function};\n{change}{}}}",
-        body.linkage
-            .replace("extern \"C\"", "extern \"C\" __attribute__((used))")
-            .replace("extern ", "extern "),
-        body.text
+        body.linkage, body.text
     );
 }
 

@@ -33,7 +33,11 @@ pub(super) fn draw(graph: &Graph, wanted: Wanted, random: &mut Random) -> Drawn 
     let mut threads = Vec::new();
     while linked.len() < wanted.frames {
         let left = wanted.frames - linked.len();
-        let most = 1 + random.below(left);
+        // Mostly one stack, sometimes several short ones.
+        let most = match random.percent(70) {
+            true => left,
+            false => 1 + random.below(left),
+        };
         let mut frames = walk(graph, most, random);
         // The kernel may have called any of them: what is outside is cut off.
         frames.truncate(most);

@@ -3,7 +3,7 @@
 //! Encodings after the Arm Architecture Reference Manual (DDI 0487), C4.1.65
 //! "Branches, exception generating and system instructions".
 
-use super::insn::{Flow, Insn};
+use super::insn::{Flow, Insn, Register};
 
 /// The target of a direct call that ends the bytes, and whether a call through a register does;
 /// `after` is the address behind them.
@@ -35,6 +35,8 @@ pub(super) fn decode(bytes: &[u8], at: u64) -> Option<Insn> {
         flow: flow(word, at),
         // ADD X29, SP, #imm, which MOV X29, SP is a case of.
         sets_frame: word & 0xff80_03ff == 0x9100_03fd,
+        // ADD of two registers, the second shifted or extended.
+        sum_in: (word & 0xff00_0000 == 0x8b00_0000).then_some(Register(word & 31)),
     })
 }
 
@@ -56,7 +58,9 @@ fn flow(word: u32, at: u64) -> Flow {
             || word & 0xffff_f81f == 0xd61f_081f
             || word & 0xffff_f800 == 0xd71f_0800 =>
         {
-            Flow::JumpPointer
+            // With pointer authentication a switch still jumps without.
+            let is_plain = word & 0xffff_fc1f == 0xd61f_0000;
+            Flow::JumpPointer(is_plain.then_some(Register((word >> 5) & 31)))
         }
         // RET, RETAA, RETAB, ERET and its kin
         _ if word & 0xffff_fc1f == 0xd65f_0000

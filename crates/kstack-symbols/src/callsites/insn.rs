@@ -24,7 +24,13 @@ pub(super) struct Insn {
     pub(super) flow: Flow,
     /// Whether it makes the frame pointer point at a frame.
     pub(super) sets_frame: bool,
+    /// The register in which it leaves a sum of two.
+    pub(super) sum_in: Option<Register>,
 }
+
+/// A register, as the decoder numbers it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Register(pub(super) u32);
 
 /// Where control goes from an instruction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,8 +45,8 @@ pub(super) enum Flow {
     Jump(u64),
     /// A direct jump, or on.
     Branch(u64),
-    /// A jump through a register or pointer: a stub, a switch, a tail call.
-    JumpPointer,
+    /// A jump through a register or pointer: a stub, a tail call; a switch, too, if a sum was just made in the register.
+    JumpPointer(Option<Register>),
     /// Nowhere: a return or a trap.
     Stop,
 }

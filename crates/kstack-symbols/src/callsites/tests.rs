@@ -135,6 +135,19 @@ fn a_stub_leads_where_the_walk_cannot_follow() {
 }
 
 #[test]
+fn a_switch_stays_in_its_function_and_a_tail_call_through_a_pointer_may_leave() {
+    // add rax, rcx; jmp rax
+    let switch = x86(&[0x48, 0x01, 0xc8, 0xff, 0xe0]).reach(VmAddr(0x1000));
+    assert!(!switch.is_closed() && !switch.may_leave());
+    // pop rbp; jmp rax
+    let tail = x86(&[0x5d, 0xff, 0xe0]).reach(VmAddr(0x1000));
+    assert!(!tail.is_closed() && tail.may_leave());
+    // add x8, x9, x8; br x8
+    let switch = words(&[0x8b08_0128, 0xd61f_0100]);
+    assert!(!arm(&switch).reach(VmAddr(0x4000)).may_leave());
+}
+
+#[test]
 fn a_function_without_a_frame_stands_in_for_its_caller() {
     let mut bytes = vec![0x55, 0x48, 0x89, 0xe5, 0xe8, 1, 0, 0, 0, 0xc3]; // frame; call 100a
     bytes.extend([0xff, 0xd7, 0xc3]); // 100a: call rdi; ret

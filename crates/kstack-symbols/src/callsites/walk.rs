@@ -26,10 +26,10 @@ pub struct Reach {
     returns: Vec<VmAddr>,
     /// Addresses of instructions, ascending.
     instructions: Vec<VmAddr>,
-    /// Whether control can also go where the walk cannot follow.
+    /// Whether there is code that the walk could not follow.
     is_open: bool,
-    /// Whether it can go out of the image by a direct jump.
-    leaves: bool,
+    /// Whether control can also go out of the image.
+    may_leave: bool,
 }
 
 impl Reach {
@@ -55,7 +55,14 @@ impl Reach {
     /// image, nothing it could not decode, and an end. Only then what is not reached is refuted.
     #[must_use]
     pub fn is_closed(&self) -> bool {
-        !self.is_open && !self.leaves
+        !self.is_open && !self.may_leave
+    }
+
+    /// Whether the next inner frame can lie in another image: through a stub, a jump out of the
+    /// image, a jump through a pointer that is not that of a switch, or in code that could not be followed.
+    #[must_use]
+    pub fn may_leave(&self) -> bool {
+        self.may_leave
     }
 }
 
@@ -91,14 +98,13 @@ impl Walk<'_, '_> {
     /// Follows instructions one after the other, until they stop or were seen.
     fn block(&mut self, start: u64) {
         let mut here = start;
+        let mut sum_in = None;
         while !self.seen.contains(&here) {
             if self.seen.len() >= MOST {
-                self.reach.is_open = true;
-                return;
+                return self.lose();
             }
             let Some(insn) = self.code.decode(here) else {
-                self.reach.is_open = true;
-                return;
+                return self.lose();
             };
             self.seen.insert(here);
             let next = here.wrapping_add(insn.length);
@@ -111,20 +117,31 @@ impl Walk<'_, '_> {
                 Flow::CallPointer => self.reach.returns.push(VmAddr(next)),
                 Flow::Branch(target) => self.jump(target, next),
                 Flow::Jump(target) => return self.jump(target, next),
-                Flow::JumpPointer => {
+                Flow::JumpPointer(register) => {
+                    // `add rax, rcx; jmp rax`: the offset from a table and the table's own address.
+                    // A switch stays in its function.
+                    let is_switch = register.is_some() && register == sum_in;
                     self.reach.is_open = true;
+                    self.reach.may_leave |= !is_switch;
                     return;
                 }
                 Flow::Stop => return,
             }
+            sum_in = insn.sum_in;
             here = next;
         }
+    }
+
+    /// The walk cannot go on, so everything may follow.
+    fn lose(&mut self) {
+        self.reach.is_open = true;
+        self.reach.may_leave = true;
     }
 
     fn jump(&mut self, target: u64, after: u64) {
         match self.code.target(target, after) {
             Target::Inside(VmAddr(target)) => self.todo.push(target),
-            Target::Outside | Target::Pointer => self.reach.leaves = true,
+            Target::Outside | Target::Pointer => self.reach.may_leave = true,
         }
     }
 
@@ -154,7 +171,7 @@ fn calls_without_frame(code: &Code<'_>, start: u64) -> bool {
             // What it jumps to may have no frame either; following it costs little.
             Flow::Call(_) | Flow::CallPointer | Flow::Jump(_) => return true,
             // The end of a function without calls, or a stub.
-            Flow::Stop | Flow::JumpPointer => return false,
+            Flow::Stop | Flow::JumpPointer(_) => return false,
         }
         here = here.wrapping_add(insn.length);
     }

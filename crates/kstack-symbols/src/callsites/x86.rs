@@ -6,7 +6,7 @@
 
 use iced_x86::{Decoder, DecoderOptions, Instruction, Mnemonic, OpKind, Register};
 
-use super::insn::{Flow, Insn};
+use super::insn::{Flow, Insn, Register as Number};
 
 /// Bytes of an `FF /2` without prefixes, least and most.
 const SHORTEST: usize = 2;
@@ -75,6 +75,8 @@ pub(super) fn decode(bytes: &[u8], at: u64, bits: u32) -> Option<Insn> {
         length: u64::try_from(insn.len()).ok()?,
         flow: flow(&insn),
         sets_frame: sets_frame(&insn),
+        sum_in: register(&insn)
+            .filter(|_| insn.mnemonic() == Mnemonic::Add && insn.op1_kind() == OpKind::Register),
     })
 }
 
@@ -89,7 +91,7 @@ fn flow(insn: &Instruction) -> Flow {
         (Mnemonic::Call, Some(target)) => Flow::Call(target),
         (Mnemonic::Call, None) => Flow::CallPointer,
         (Mnemonic::Jmp, Some(target)) => Flow::Jump(target),
-        (Mnemonic::Jmp, None) => Flow::JumpPointer,
+        (Mnemonic::Jmp, None) => Flow::JumpPointer(register(insn)),
         // All other instructions with a near target are conditional: Jcc, LOOP, JCXZ, XBEGIN.
         (_, Some(target)) => Flow::Branch(target),
         (
@@ -108,6 +110,13 @@ fn flow(insn: &Instruction) -> Flow {
         ) => Flow::Stop,
         (_, None) => Flow::Next,
     }
+}
+
+/// The register that is the first operand.
+fn register(insn: &Instruction) -> Option<Number> {
+    let is_register = insn.op0_kind() == OpKind::Register;
+    // The decoder numbers registers of all widths in one row.
+    is_register.then_some(Number(insn.op0_register() as u32))
 }
 
 /// `mov rbp, rsp`, or `lea rbp, [rsp + n]`.

@@ -58,6 +58,15 @@ pub(crate) struct Against {
     pub(crate) weight: u32,
 }
 
+/// Which next inner frames a call refutes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Constrains {
+    /// Those in the image, but for the few that it reaches.
+    pub(crate) inside: bool,
+    /// Those in other images.
+    pub(crate) outside: bool,
+}
+
 /// Cannot be.
 const IMPOSSIBLE: u32 = 2;
 /// Can be, where a trap or hand-written assembly is in the way.
@@ -126,26 +135,39 @@ impl<'a> Judge<'a> {
             _ => false,
         };
         let reach = self.reach(target);
-        let (leads, weight) = match inner {
+        let (leads, is_refuted, weight) = match inner {
             Inner::Unrelated => return None,
             Inner::Here { at, .. } if is_interrupted => {
                 return reach.runs(at).then_some(Ok(reach.returns()));
             }
             Inner::Here { at, .. } => {
                 let leads = reach.returns_to(at);
+                let is_refuted = reach.is_closed();
                 // A fault inside a called function hides it behind the handler of the trap.
-                (leads, if is_kernel { RARE } else { IMPOSSIBLE })
+                (leads, is_refuted, if is_kernel { RARE } else { IMPOSSIBLE })
             }
-            Inner::InKext => (false, IMPOSSIBLE),
-            Inner::InKernel => (false, RARE),
+            Inner::InKext => (false, !reach.may_leave(), IMPOSSIBLE),
+            Inner::InKernel => (false, !reach.may_leave(), RARE),
         };
         if leads {
             return Some(Ok(reach.returns()));
         }
-        reach.is_closed().then_some(Err(Against {
+        is_refuted.then_some(Err(Against {
             what: Contradiction::CallLeadsElsewhere,
             weight,
         }))
+    }
+
+    /// What can be said of the call that ends at a site, had its frame such a neighbour.
+    pub(crate) fn constrains(&mut self, site: VmAddr) -> Constrains {
+        let After::Call(Target::Inside(target)) = self.code.call_before(site) else {
+            return Constrains::default();
+        };
+        let reach = self.reach(target);
+        Constrains {
+            inside: reach.is_closed(),
+            outside: !reach.may_leave(),
+        }
     }
 
     fn interrupted(&self, at: VmAddr) -> Option<Result<(), Against>> {

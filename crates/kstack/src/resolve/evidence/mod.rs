@@ -15,7 +15,7 @@ mod tally;
 mod weigh;
 
 pub(super) use judge::{Inner, Judge, Opinion, Step};
-pub(super) use tally::Tally;
+pub(super) use tally::{Fit, Tally};
 pub(super) use weigh::{Weighed, weigh};
 
 use std::fmt;

@@ -16,6 +16,19 @@ pub(crate) struct Tally {
     calls: BTreeMap<(VmAddr, VmAddr), u32>,
     /// How many return addresses the call to the frame's function can reach: the fewer, the more it says.
     pub(crate) reached: BTreeMap<VmAddr, usize>,
+    /// How the return addresses that follow calls fit their next inner frames.
+    fits: BTreeMap<VmAddr, Fit>,
+}
+
+/// How a call fits the next inner frame, from the least telling.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Fit {
+    /// It leads there, or nothing is known of that frame.
+    Any,
+    /// It goes where the code does not tell, so that any frame of the image can be next.
+    ToAnyInside,
+    /// It can go out of the image, and the next frame is there.
+    ToOutside,
 }
 
 impl Tally {
@@ -24,6 +37,15 @@ impl Tally {
             let weight = weight(address);
             let known = self.addresses.entry((step.kind, step.at)).or_default();
             *known = weight.max(*known);
+        }
+        if step.kind == FrameKind::ReturnAddress && opinion.address == Some(Ok(())) {
+            let fit = match (opinion.call, step.inner) {
+                (Some(_), _) | (None, Inner::Unrelated) => Fit::Any,
+                (None, Inner::Here { .. }) => Fit::ToAnyInside,
+                (None, Inner::InKext | Inner::InKernel) => Fit::ToOutside,
+            };
+            let known = self.fits.entry(step.at).or_insert(fit);
+            *known = fit.max(*known);
         }
         let Some(call) = opinion.call else { return };
         let inner = match step.inner {
@@ -39,12 +61,9 @@ impl Tally {
         *known = weight.max(*known);
     }
 
-    /// Return addresses that follow a call.
-    pub(crate) fn hits(&self) -> impl Iterator<Item = VmAddr> {
-        let addresses = self.addresses.iter();
-        addresses
-            .filter(|((kind, _), weight)| **weight == 0 && *kind == FrameKind::ReturnAddress)
-            .map(|((_, at), _)| *at)
+    /// Return addresses that follow a call, and how that fits the next inner frame.
+    pub(crate) fn hits(&self) -> impl Iterator<Item = (VmAddr, Fit)> {
+        self.fits.iter().map(|(at, fit)| (*at, *fit))
     }
 
     /// The weight of all that speaks against the placement.

@@ -7,6 +7,7 @@
 //! is counted in bits: see [`candidate`] and `docs/evidence.md`.
 
 mod candidate;
+mod places;
 mod search;
 mod unknown;
 
@@ -147,8 +148,13 @@ fn best_of(searchers: &[Searcher<'_>]) -> Option<usize> {
         .iter()
         .enumerate()
         .filter(|(_, one)| outcome(one, searchers) == Outcome::Placed);
-    let best = claimable.max_by(|(_, one), (_, other)| one.surplus().total_cmp(&other.surplus()));
+    let best = claimable.max_by(|(_, one), (_, other)| surplus(one).total_cmp(&surplus(other)));
     best.map(|(index, _)| index)
+}
+
+fn surplus(searcher: &Searcher<'_>) -> f64 {
+    let best = searcher.candidates().first();
+    best.map_or(f64::MIN, |best| searcher.surplus(best))
 }
 
 fn outcome(searcher: &Searcher<'_>, all: &[Searcher<'_>]) -> Outcome {
@@ -171,7 +177,7 @@ fn outcome(searcher: &Searcher<'_>, all: &[Searcher<'_>]) -> Outcome {
     if candidates.iter().skip(1).any(|other| is_rival(other, best)) {
         return Outcome::Several;
     }
-    if is_enough(best, searcher.tried()) {
+    if is_enough(best, searcher.surplus(best)) {
         Outcome::Placed
     } else {
         Outcome::TooWeak

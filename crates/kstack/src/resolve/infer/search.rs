@@ -1,9 +1,10 @@
 //! Every place for one image at which frames follow calls.
 
 use kstack_model::{Address, FrameKind, Slide, VmAddr};
-use kstack_symbols::{CallSites, Role, SymbolSource};
+use kstack_symbols::{Role, SymbolSource};
 
-use super::candidate::{Candidate, bits, surplus};
+use super::candidate::{Candidate, Odds, bits};
+use super::places::Places;
 use super::unknown::{Neighbour, Unknown, UnknownStep};
 use super::{Inference, Outcome, SHOWN, Unplaced};
 use crate::resolve::evidence::{Inner, Judge, Step, Tally};
@@ -24,7 +25,7 @@ pub(super) struct Searcher<'a> {
     unplaced: Unplaced,
     source: &'a SymbolSource,
     judge: Judge<'a>,
-    sites: CallSites,
+    odds: Odds,
     /// The addresses behind calls, by where they lie in a page, then by address.
     by_residue: Vec<(u64, u64)>,
     /// Every slide is a multiple of this.
@@ -32,13 +33,13 @@ pub(super) struct Searcher<'a> {
     /// First address of code, and the one behind the last.
     bounds: (VmAddr, VmAddr),
     candidates: Vec<Candidate>,
-    tried: u64,
+    places: Places,
 }
 
 impl<'a> Searcher<'a> {
     /// `None` for a file without code.
     pub(super) fn new(unplaced: Unplaced, source: &'a SymbolSource) -> Option<Searcher<'a>> {
-        let judge = Judge::new(source)?;
+        let mut judge = Judge::new(source)?;
         let bounds = judge.code.bounds()?;
         let sites = judge.code.call_sites();
         let step = step(source, judge.code.alignment());
@@ -51,13 +52,13 @@ impl<'a> Searcher<'a> {
         Some(Searcher {
             unplaced,
             source,
+            odds: Odds::of(&mut judge, &sites),
             judge,
-            sites,
             by_residue,
             step,
             bounds,
             candidates: Vec::new(),
-            tried: 1,
+            places: Places::default(),
         })
     }
 
@@ -91,14 +92,14 @@ impl<'a> Searcher<'a> {
         &self.candidates
     }
 
-    /// How many places there were to try.
-    pub(super) fn tried(&self) -> u64 {
-        self.tried
-    }
-
-    pub(super) fn surplus(&self) -> f64 {
-        let best = self.candidates.first();
-        best.map_or(f64::MIN, |best| surplus(best, self.tried))
+    /// What is left of the bits of a place when those are paid for that chance had to fit as well.
+    pub(super) fn surplus(&self, candidate: &Candidate) -> f64 {
+        let frames = candidate.returns.agree;
+        candidate.bits
+            - self
+                .places
+                .at_least(frames, self.odds.bits_of_a_frame())
+                .log2()
     }
 
     pub(super) fn inference(&self, outcome: Outcome) -> Inference {
@@ -113,7 +114,8 @@ impl<'a> Searcher<'a> {
 
     /// Looks at every place where two unknown frames or more follow calls.
     pub(super) fn search(&mut self, unknown: &Unknown, spaces: &Spaces) {
-        self.tried = self.places(&unknown.returns);
+        let length = self.bounds.1.0 - self.bounds.0.0;
+        self.places = Places::count(&unknown.returns, length, self.step);
         let mut candidates: Vec<Candidate> = self
             .slides(&unknown.returns)
             .into_iter()
@@ -124,20 +126,6 @@ impl<'a> Searcher<'a> {
             by_bits.then(one.address.cmp(&other.address))
         });
         self.candidates = candidates;
-    }
-
-    /// How many places have at least one of the frames in the code.
-    fn places(&self, returns: &[Address]) -> u64 {
-        let length = self.bounds.1.0 - self.bounds.0.0;
-        let mut covered: u64 = 0;
-        let mut end: u64 = 0;
-        // The code starts at most its length below a frame; the frames ascend.
-        for Address(at) in returns {
-            let from = at.saturating_sub(length).max(end);
-            covered = covered.saturating_add(at.saturating_sub(from));
-            end = *at;
-        }
-        (covered / self.step).max(1)
     }
 
     /// Slides at which the most frames follow calls, two at least.
@@ -196,7 +184,7 @@ impl<'a> Searcher<'a> {
             slide,
             returns: evidence.returns,
             calls: evidence.calls,
-            bits: bits(&tally, self.sites.all().len(), self.judge.code.positions()),
+            bits: bits(&tally, self.odds),
         })
     }
 
