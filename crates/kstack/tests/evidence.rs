@@ -365,3 +365,76 @@ proptest! {
         let _ = resolve(report(vec![thread(frames)]), &[(&kext, None)]);
     }
 }
+
+/// The same code as a kernel, and what to add to the linked addresses of the kext.
+fn as_kernel(kext: &Kext) -> (Vec<u8>, u64) {
+    let mut program = Program::kernel(Arch::X86_64, 9);
+    program.add(Function::new("first", kext.code.len() as u64));
+    let moved = program.code_start() - Program::kext("", Arch::X86_64, 1).code_start();
+    let mut image = program.binary_image();
+    image.segments[0].sections[0].data = Some(kext.code.clone());
+    (image.build(), moved)
+}
+
+#[test]
+fn the_slide_of_a_kernel_is_found_from_its_code() {
+    let slide = 0x1260_0000;
+    let code = Kext::new("kernel", 90, 3);
+    let (file, moved) = as_kernel(&code);
+    let frames = code.stack(10, 16).into_iter().map(|at| at + moved + slide);
+    let mut report = report(vec![thread(frames)]);
+    report.kernel.basis = Basis::Slid;
+    let mut symbols = SymbolSet::default();
+    symbols.add_bytes(Role::Kernel, "kernel", None, file);
+    let options = ResolveOptions::default();
+    let found = kstack::kernel_slide(&report, &symbols, &options);
+    assert_eq!(found.map(|found| found.0), Some(slide));
+    let trace = kstack::resolve(report, &symbols, &options);
+    let used = trace.images[0].used.as_ref().unwrap();
+    assert_eq!(used.placed_by, PlacedBy::Inferred);
+    assert_eq!(used.slides.segments[0].slide.0, slide);
+}
+
+#[test]
+fn a_kernel_that_lies_with_a_slide_nobody_told_of_is_moved_there() {
+    let slide = 0x1260_0000;
+    let code = Kext::new("kernel", 90, 3);
+    let (file, moved) = as_kernel(&code);
+    let frames = code.stack(10, 16).into_iter().map(|at| at + moved + slide);
+    let mut report = report(vec![thread(frames)]);
+    report.kernel.basis = Basis::Unknown;
+    let mut symbols = SymbolSet::default();
+    symbols.add_bytes(Role::Kernel, "kernel", None, file);
+    let trace = kstack::resolve(report, &symbols, &ResolveOptions::default());
+    let used = trace.images[0].used.as_ref().unwrap();
+    assert_eq!(used.slides.segments[0].slide.0, slide);
+}
+
+fn rendered(trace: &Trace, format: &str) -> String {
+    let mut renderers = kstack::RENDERERS.iter();
+    let renderer = renderers.find(|renderer| renderer.name == format).unwrap();
+    let mut out = Vec::new();
+    (renderer.write)(trace, &kstack::RenderOptions::default(), &mut out).unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+#[test]
+fn the_verdict_and_the_frames_against_it_stand_in_every_output() {
+    let zfs = Kext::new("zfs", 90, 3);
+    let mut frames: Vec<u64> = zfs.stack(10, 20).iter().map(|at| at + BASE).collect();
+    frames.push(BASE + 0x1013);
+    let trace = resolve(report(vec![thread(frames)]), &[(&zfs, Some(BASE))]);
+    let verdict = "agrees 21 of 22 (11/12 return addresses, 10/10 direct calls)";
+    let mark = "[contradicts the symbol file: no call ends here]";
+    for format in ["text", "markdown"] {
+        let text = rendered(&trace, format);
+        assert!(text.contains(verdict) && text.contains(mark), "{text}");
+    }
+    let json: serde_json::Value = serde_json::from_str(&rendered(&trace, "json")).unwrap();
+    let evidence = &json["images"][0]["evidence"];
+    assert_eq!(evidence["verdict"], "agrees");
+    assert_eq!(evidence["return_addresses"]["agree"], 11);
+    assert_eq!(evidence["return_addresses"]["of"], 12);
+    let frame = &json["processes"][0]["threads"][0]["stacks"][0]["frames"][13];
+    assert_eq!(frame["contradicts"], "no-call");
+}

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use kstack_model::Report;
+use kstack_model::{Basis, Report};
 use kstack_symbols::Role;
 
 use super::chains::{Chain, chains};
@@ -11,6 +11,7 @@ use super::evidence::{Agreement, Contradiction, Evidence, Verdict, Weighed, weig
 use super::infer::{self, Candidate, Inference, Unplaced};
 use super::lookup::Key;
 use super::matching::Matched;
+use super::place::by_code;
 use super::space::lay_out;
 use super::{MatchedBy, PlacedBy, Refusal, UnusedFile, UnusedReason, UsedSource};
 
@@ -41,8 +42,9 @@ pub(super) fn prove(report: &Report, clues: &Clues, matched: &mut Matched<'_>) -
         keep(weighed, &mut proof, matched);
         weighed = weigh(&chains, matched, &lay_out(&matched.images));
     }
+    let has_moved = move_unstated(&chains, clues, &weighed, matched);
     keep(weighed, &mut proof, matched);
-    if !matched.unplaced.is_empty() {
+    if has_moved || !matched.unplaced.is_empty() {
         proof.inferences = infer::infer(&chains, matched);
         let weighed = weigh(&chains, matched, &lay_out(&matched.images));
         keep(weighed, &mut proof, matched);
@@ -59,6 +61,38 @@ fn keep(mut weighed: Weighed, proof: &mut Proof, matched: &mut Matched<'_>) {
             image.evidence = Some(evidence);
         }
     }
+}
+
+/// Moves images that lie where they are linked only because nobody said more, and that no frame is in,
+/// to where the stacks have them: a kernel, in a report that does not tell of a slide.
+fn move_unstated(
+    chains: &[Chain],
+    clues: &Clues,
+    weighed: &Weighed,
+    matched: &mut Matched<'_>,
+) -> bool {
+    let mut has_moved = false;
+    for (image, evidence) in &weighed.evidence {
+        let Some((source, used)) = matched.used(*image) else {
+            continue;
+        };
+        let is_unstated = used.placed_by == PlacedBy::Linked && clues.basis == Basis::Unknown;
+        if !is_unstated || evidence.verdict != Verdict::NotCheckable {
+            continue;
+        }
+        let place = infer::only_place(chains, matched, *image, source);
+        let slides = place.and_then(|place| Some(by_code(matched.source(source)?, place.slide)));
+        if let Some(slides) = slides {
+            let used = UsedSource {
+                placed_by: PlacedBy::Inferred,
+                slides,
+                ..used.clone()
+            };
+            matched.assign(*image, source, used);
+            has_moved = true;
+        }
+    }
+    has_moved
 }
 
 /// Takes the sources away from the images they contradict; whether there was one.
