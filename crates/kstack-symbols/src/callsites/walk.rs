@@ -1,6 +1,7 @@
 //! What a call can reach: the code of the function it calls, and of those that take its place.
 
-use std::collections::BTreeSet;
+use std::collections::HashSet;
+use std::hash::{BuildHasherDefault, Hasher};
 
 use kstack_model::VmAddr;
 
@@ -51,6 +52,12 @@ impl Reach {
         self.returns.len()
     }
 
+    /// How many instructions the walk looked at.
+    #[must_use]
+    pub fn instructions(&self) -> usize {
+        self.instructions.len()
+    }
+
     /// Whether the walk saw all: no jump through a pointer, no jump out of the
     /// image, nothing it could not decode, and an end. Only then what is not reached is refuted.
     #[must_use]
@@ -66,11 +73,37 @@ impl Reach {
     }
 }
 
+/// A set of addresses. Each instruction is looked up once, so looking up must cost less than decoding.
+type Addresses = HashSet<u64, BuildHasherDefault<Mix>>;
+
+/// Spreads an address over all bits by one multiplication. The walk is bounded, so addresses chosen
+/// to collide gain little.
+#[derive(Default)]
+struct Mix(u64);
+
+impl Hasher for Mix {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_u64(self.0 ^ u64::from(*byte));
+        }
+    }
+
+    fn write_u64(&mut self, value: u64) {
+        // The odd number nearest to 2⁶⁴ divided by the golden ratio.
+        let mixed = value.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        self.0 = mixed ^ (mixed >> 32);
+    }
+}
+
 pub(super) fn from(code: &Code<'_>, target: u64) -> Reach {
     let mut walk = Walk {
         code,
-        seen: BTreeSet::new(),
-        called: BTreeSet::new(),
+        seen: Addresses::default(),
+        called: Addresses::default(),
         todo: vec![target],
         reach: Reach::default(),
     };
@@ -81,15 +114,16 @@ pub(super) fn from(code: &Code<'_>, target: u64) -> Reach {
         seen, mut reach, ..
     } = walk;
     reach.instructions = seen.into_iter().map(VmAddr).collect();
+    reach.instructions.sort_unstable();
     reach.returns.sort_unstable();
     reach
 }
 
 struct Walk<'a, 'c> {
     code: &'c Code<'a>,
-    seen: BTreeSet<u64>,
+    seen: Addresses,
     /// Targets of calls that were looked at.
-    called: BTreeSet<u64>,
+    called: Addresses,
     todo: Vec<u64>,
     reach: Reach,
 }

@@ -2,6 +2,7 @@
 
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use kstack_model::{FrameKind, VmAddr};
 use kstack_symbols::{After, Code, FileKind, Reach, SymbolSource, Target};
@@ -17,7 +18,13 @@ pub(crate) struct Judge<'a> {
     is_code: OnceCell<bool>,
     /// What calls to a target reach.
     reached: BTreeMap<VmAddr, Reach>,
+    /// Instructions looked at for that.
+    walked: usize,
 }
+
+/// Instructions looked at in one image, at most: a report and a file made for it could ask for any
+/// number. Thousands of distinct frames stay far below.
+const MOST_WALKED: usize = 4_000_000;
 
 /// One frame of an image, with its neighbour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,7 +36,7 @@ pub(crate) struct Step {
 }
 
 /// The next inner frame.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Inner {
     /// There is none, or it is not the one that was called.
     Unrelated,
@@ -80,6 +87,7 @@ impl<'a> Judge<'a> {
             source,
             is_code: OnceCell::new(),
             reached: BTreeMap::new(),
+            walked: 0,
         })
     }
 
@@ -134,7 +142,7 @@ impl<'a> Judge<'a> {
             }
             _ => false,
         };
-        let reach = self.reach(target);
+        let reach = self.reach(target)?;
         let (leads, is_refuted, weight) = match inner {
             Inner::Unrelated => return None,
             Inner::Here { at, .. } if is_interrupted => {
@@ -163,7 +171,9 @@ impl<'a> Judge<'a> {
         let After::Call(Target::Inside(target)) = self.code.call_before(site) else {
             return Constrains::default();
         };
-        let reach = self.reach(target);
+        let Some(reach) = self.reach(target) else {
+            return Constrains::default();
+        };
         Constrains {
             inside: reach.is_closed(),
             outside: !reach.may_leave(),
@@ -191,11 +201,17 @@ impl<'a> Judge<'a> {
         self.code.starts_instruction(start, at)
     }
 
-    fn reach(&mut self, target: VmAddr) -> &Reach {
-        let code = &self.code;
-        self.reached
-            .entry(target)
-            .or_insert_with(|| code.reach(target))
+    /// `None` when too much was asked already.
+    fn reach(&mut self, target: VmAddr) -> Option<&Reach> {
+        match self.reached.entry(target) {
+            Entry::Occupied(known) => Some(known.into_mut()),
+            Entry::Vacant(_) if self.walked > MOST_WALKED => None,
+            Entry::Vacant(new) => {
+                let reach = new.insert(self.code.reach(target));
+                self.walked += reach.instructions();
+                Some(reach)
+            }
+        }
     }
 
     fn is_kernel(&self) -> bool {

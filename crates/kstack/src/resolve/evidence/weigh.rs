@@ -1,6 +1,6 @@
 //! All chains held against all images that a source speaks for.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use kstack_model::{ImageKind, VmAddr};
 
@@ -32,6 +32,7 @@ pub(crate) fn weigh(chains: &[Chain], matched: &Matched<'_>, spaces: &Spaces) ->
     let mut judges: BTreeMap<SourceId, Option<Judge<'_>>> = BTreeMap::new();
     let mut tallies: BTreeMap<usize, Tally> = BTreeMap::new();
     let mut places: HashMap<Link, Place> = HashMap::new();
+    let mut seen = HashSet::new();
     let mut weighed = Weighed::default();
     for chain in chains {
         let mut inner: Option<(Link, Place)> = None;
@@ -59,6 +60,10 @@ pub(crate) fn weigh(chains: &[Chain], matched: &Matched<'_>, spaces: &Spaces) ->
                     Some(before) => neighbour(before, image, matched),
                 },
             };
+            // Thousands of threads share most of their frames.
+            if !seen.insert((*link, image, step.inner)) {
+                continue;
+            }
             let opinion = judge.opinion(step);
             tallies.entry(image).or_default().add(step, opinion);
             let against = opinion.address.and_then(Result::err);
