@@ -238,6 +238,8 @@ fn write_marks(marks: &Marks<'_>, style: Palette, out: &mut dyn Write) -> io::Re
                 " {mark}[uncertain: only the nearest image below; no symbol file]{mark:#}"
             )?;
         }
+        // The frame's own contradiction says more.
+        Some(Why::Contradicted) if marks.contradicts.is_some() => {}
         Some(why) => write!(out, " {mark}[{why}]{mark:#}")?,
         None => {}
     }

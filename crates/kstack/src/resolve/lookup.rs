@@ -117,7 +117,11 @@ fn locate(
                 Found::Inside(image) => image,
                 Found::Above(image) => {
                     let offset_in_image = offset_in(matched, image, address);
-                    return Err(only(image, offset_in_image, Why::NearestImageBelow));
+                    let why = match matched.why_unused(image) {
+                        why @ Why::Contradicted => why,
+                        _ => Why::NearestImageBelow,
+                    };
+                    return Err(only(image, offset_in_image, why));
                 }
                 Found::Not(why) => return Err(Resolution::Nowhere { why }),
             };
@@ -149,10 +153,12 @@ pub(super) fn whereabouts(
 ) -> (Option<usize>, Option<VmAddr>) {
     match locate(key, matched, spaces) {
         Ok((_, query)) => (Some(query.image), Some(query.shown)),
-        // The nearest image below need not be the one.
-        Err(Resolution::ImageOnly { image, why, .. }) if why != Why::NearestImageBelow => {
-            (Some(image), None)
-        }
+        // The nearest image below need not be the one, nor one whose file does not fit there.
+        Err(Resolution::ImageOnly {
+            why: Why::NearestImageBelow | Why::Contradicted,
+            ..
+        }) => (None, None),
+        Err(Resolution::ImageOnly { image, .. }) => (Some(image), None),
         Err(_) => (None, None),
     }
 }
