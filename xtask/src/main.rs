@@ -22,6 +22,12 @@ enum Chore {
         /// Reports for each image and number of frames.
         #[arg(long, default_value_t = 50)]
         draws: usize,
+        /// Only so many of the images, the smallest first.
+        #[arg(long, default_value_t = 24)]
+        images: usize,
+        /// Only this target: x86_64, arm64, arm64-split.
+        #[arg(long)]
+        target: Option<String>,
     },
 }
 
@@ -30,6 +36,10 @@ fn main() -> Result<()> {
         .parent()
         .context("xtask lies in the workspace")?;
     match Chore::parse() {
-        Chore::Evidence { draws } => evidence::measure(root, draws),
+        Chore::Evidence {
+            draws,
+            images,
+            target,
+        } => evidence::measure(root, draws, images, target.as_deref()),
     }
 }

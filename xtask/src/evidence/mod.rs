@@ -37,12 +37,13 @@ pub(crate) struct Pair {
 }
 
 /// Builds the subjects and prints the tables of docs/evidence.md.
-pub(crate) fn measure(root: &Path, draws: usize) -> Result<()> {
+pub(crate) fn measure(root: &Path, draws: usize, images: usize, only: Option<&str>) -> Result<()> {
     let out = root.join("target/evidence");
     fs::create_dir_all(&out)?;
-    for target in Target::ALL {
+    let wanted = |target: &Target| only.is_none_or(|only| only == target.name());
+    for target in Target::ALL.into_iter().filter(wanted) {
         let mut pairs = Vec::new();
-        for subject in subjects() {
+        for subject in subjects().into_iter().take(images) {
             pairs.push(pair(subject, target, &out)?);
         }
         let sizes = pairs.iter().map(|pair| pair.text);

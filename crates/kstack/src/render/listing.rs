@@ -93,8 +93,9 @@ pub(crate) fn write_evidence(
             let mark = style.mark;
             writeln!(out, "{indent}{mark}code: {evidence}{mark:#}")
         }
-        Some(evidence) => writeln!(out, "{indent}code: {evidence}"),
-        None => Ok(()),
+        // Without frames there is nothing to check, and nothing to say.
+        Some(evidence) if image.frames > 0 => writeln!(out, "{indent}code: {evidence}"),
+        Some(_) | None => Ok(()),
     }
 }
 

@@ -272,7 +272,8 @@ fn write_image_row(name: &str, image: &TraceImage, out: &mut dyn Write) -> io::R
         Some(evidence) if evidence.verdict == Verdict::Contradicted => {
             writeln!(out, " | **{evidence}** |")
         }
-        Some(evidence) => writeln!(out, " | {evidence} |"),
+        Some(evidence) if image.frames > 0 => writeln!(out, " | {evidence} |"),
+        Some(_) => writeln!(out, " | |"),
     }
 }
 

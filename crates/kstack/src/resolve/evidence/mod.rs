@@ -77,7 +77,7 @@ impl fmt::Display for Evidence {
             Verdict::Proven => write!(f, "proven by UUID and code, {agree} of {of}")?,
             Verdict::Agrees => write!(f, "agrees {agree} of {of}")?,
             Verdict::Contradicted => write!(f, "contradicted, agrees only {agree} of {of}")?,
-            Verdict::NotCheckable => return f.write_str("not checkable against the code"),
+            Verdict::NotCheckable => return f.write_str("not checkable"),
         }
         let parts = [
             (self.returns, "return addresses"),
