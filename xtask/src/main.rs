@@ -25,7 +25,7 @@ enum Chore {
         /// Only so many of the images, the smallest first.
         #[arg(long, default_value_t = 24)]
         images: usize,
-        /// Only this target: x86_64, arm64, arm64-split.
+        /// Only the target of this name, such as arm64-split.
         #[arg(long)]
         target: Option<String>,
     },

@@ -174,7 +174,7 @@ impl fmt::Display for Row {
 }
 
 /// Where the image lies: anywhere that images of its kind can.
-fn slide(target: Target, random: &mut Random) -> u64 {
+pub(super) fn slide(target: Target, random: &mut Random) -> u64 {
     match target {
         Target::X86 => 0xffff_ff7f_8080_0000 + random.below(0x3000) as u64 * 0x1000,
         Target::Arm => 0xffff_fe00_0810_0000 + random.below(0x1000) as u64 * 0x4000,

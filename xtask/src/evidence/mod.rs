@@ -8,6 +8,7 @@ mod graph;
 mod measure;
 mod random;
 mod source;
+mod speed;
 mod stacks;
 
 use std::fs;
@@ -59,6 +60,7 @@ pub(crate) fn measure(root: &Path, draws: usize, images: usize, only: Option<&st
         for frames in FRAMES {
             println!("{}", Row::measure(&pairs, frames, draws));
         }
+        speed::print(&pairs);
     }
     Ok(())
 }
