@@ -35,6 +35,8 @@ pub(crate) enum Command {
     Images(cmd::images::Images),
     /// Print everything in a kcdata file as JSON
     Dump(cmd::dump::Dump),
+    /// Show where the stacks allow symbol files to lie that nothing places
+    Place(cmd::place::Place),
     /// Name bare addresses of one symbol file
     Lookup(cmd::lookup::Lookup),
     /// List what kstack reads and writes
@@ -51,6 +53,10 @@ pub(crate) struct InputArgs {
     /// A kextstat or `kmutil showloaded` listing of the same boot; repeatable
     #[arg(long, value_name = "FILE")]
     pub(crate) kextstat: Vec<PathBuf>,
+
+    /// The kernel's slide, where the report does not state it
+    #[arg(long, value_name = "SLIDE", value_parser = number)]
+    pub(crate) kernel_slide: Option<u64>,
 }
 
 /// The symbol files to use.

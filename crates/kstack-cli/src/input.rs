@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use anyhow::Context;
-use kstack::model::{Note, Report};
+use kstack::model::{Basis, Note, Report, Slide, SlideOf};
 use kstack::parse::{FORMATS, Format, Limits, join, parse, parse_as};
 use kstack::symbols::{Request, Role, SymbolSet};
 
@@ -31,19 +31,65 @@ pub(crate) fn bytes(path: &Path) -> anyhow::Result<Vec<u8>> {
 }
 
 /// Every trace in a file, with the listings joined to it.
-pub(crate) fn reports(path: &Path, args: &InputArgs) -> anyhow::Result<Vec<Report>> {
+///
+/// A listing can want the kernel's slide, and where nothing states it, `slide` is asked for the
+/// one that the code of the kernel shows.
+pub(crate) fn reports(
+    path: &Path,
+    args: &InputArgs,
+    slide: impl Fn(&Report) -> Option<Slide>,
+) -> anyhow::Result<Vec<Report>> {
     let mut reports = read(path, args.input_format.as_deref())?;
+    if let Some(slide) = args.kernel_slide {
+        for report in &mut reports {
+            state_slide(report, Slide(slide));
+        }
+    }
     for listing_path in &args.kextstat {
         for listing in read(listing_path, Some("kextstat"))? {
             for report in &mut reports {
-                if let Err(mismatch) = join(report, &listing) {
-                    let why = format!("{} is not used: {mismatch}", listing_path.display());
-                    report.notes.push(Note::new(why));
+                let Err(mismatch) = join(report, &listing) else {
+                    continue;
+                };
+                if let Some(slide) = slide(report) {
+                    report.kernel.slides.push((SlideOf::Kernel, slide));
+                    report.notes.push(Note::new(format!(
+                        "the kernel's slide {slide} is not stated but inferred: the only one at which the code of the kernel fits the stacks"
+                    )));
+                    if join(report, &listing).is_ok() {
+                        continue;
+                    }
                 }
+                let why = format!("{} is not used: {mismatch}", listing_path.display());
+                report.notes.push(Note::new(why));
             }
         }
     }
     Ok(reports)
+}
+
+/// Takes the slide that the user gives. What the report states itself stays behind it.
+fn state_slide(report: &mut Report, given: Slide) {
+    let kernel = &mut report.kernel;
+    let mut stated = kernel
+        .slides
+        .iter()
+        .filter(|(of, _)| *of == SlideOf::Kernel);
+    let other = stated
+        .find(|(_, slide)| *slide != given)
+        .map(|(_, slide)| *slide);
+    kernel.slides.insert(0, (SlideOf::Kernel, given));
+    if let Some(other) = other {
+        report.notes.push(Note::new(format!(
+            "the kernel's slide {given} is given by hand; the report states {other}"
+        )));
+    }
+    if kernel.basis == Basis::Unknown {
+        kernel.basis = Basis::Slid;
+        report.notes.push(Note::new(
+            "the report does not tell whether its addresses have the kernel's slide; they are taken to have the given one",
+        ));
+    }
 }
 
 fn read(path: &Path, format: Option<&str>) -> anyhow::Result<Vec<Report>> {

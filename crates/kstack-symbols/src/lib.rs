@@ -29,6 +29,7 @@
 
 mod bundle;
 mod bytes;
+mod callsites;
 mod demangle;
 mod dwarf;
 mod error;
@@ -48,6 +49,7 @@ mod slices;
 mod source;
 mod table;
 
+pub use callsites::{After, CallSites, Code, Reach, Target};
 pub use error::{SymbolError, SymbolErrorKind};
 pub use names::Names;
 pub use set::{Request, Role, StatedPlace, SymbolFile, SymbolSet};

@@ -45,6 +45,8 @@ pub(crate) struct Image {
 struct Numbered {
     range: Range<u64>,
     is_code: bool,
+    /// Where its bytes are in the slice.
+    offset: usize,
 }
 
 /// A name for code from the symbol table.
@@ -163,6 +165,7 @@ impl Image {
             self.sections.push(Numbered {
                 range: section.range.start.0..section.range.end.0,
                 is_code: section.is_code,
+                offset: to_usize(raw.offset),
             });
             // Object files list all sections in one segment, the debug information too.
             if field_text(&raw.segname) != "__DWARF" {
@@ -199,6 +202,18 @@ impl Image {
     pub(crate) fn code(&self) -> impl Iterator<Item = &Range<u64>> {
         let code = self.sections.iter().filter(|section| section.is_code);
         code.map(|section| &section.range)
+    }
+
+    /// Sections of instructions with their bytes; none in a dSYM, which has only their addresses.
+    pub(crate) fn code_bytes<'a>(&self, bytes: &'a [u8]) -> impl Iterator<Item = (u64, &'a [u8])> {
+        let is_binary = self.kind != FileKind::Dsym;
+        let code = self.sections.iter();
+        let code = code.filter(move |section| is_binary && section.is_code && section.offset > 0);
+        code.filter_map(|section| {
+            let size = usize::try_from(section.range.end - section.range.start).ok()?;
+            let rest = bytes.get(section.offset..)?;
+            Some((section.range.start, rest.get(..size).unwrap_or(rest)))
+        })
     }
 
     pub(crate) fn has_symbols(&self) -> bool {

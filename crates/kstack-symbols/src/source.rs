@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 use kstack_model::{Arch, Uuid, VmAddr};
 
 use crate::Names;
+use crate::callsites::Code;
 use crate::dwarf::Dwarf;
 use crate::moves::Moves;
 use crate::part::Part;
@@ -203,6 +204,23 @@ impl SymbolSource {
     #[must_use]
     pub fn names(&self) -> Names<'_> {
         Names::new(self)
+    }
+
+    /// Its instructions; `None` where there is no binary, or no decoder for its architecture.
+    #[must_use]
+    pub fn code(&self) -> Option<Code<'_>> {
+        let sections = self.parts.iter().map(|part| {
+            let bytes = part.bytes.as_slice();
+            part.image.code_bytes(bytes).collect::<Vec<_>>()
+        });
+        let sections = sections.into_iter().find(|sections| !sections.is_empty())?;
+        Code::new(self.identity.arch, sections, self.linked_at)
+    }
+
+    /// The nearest address at or below this one where a symbol or the list of function starts has code begin.
+    #[must_use]
+    pub fn start_before(&self, at: VmAddr) -> Option<VmAddr> {
+        self.table().at(at.0).map(|found| found.start)
     }
 
     pub(crate) fn parts(&self) -> &[Part] {

@@ -64,5 +64,5 @@ pub use kstack_model as model;
 pub use kstack_parse as parse;
 pub use kstack_symbols as symbols;
 pub use render::{RENDERERS, RenderOptions};
-pub use resolve::{ResolveOptions, Trace, resolve};
+pub use resolve::{ResolveOptions, Trace, kernel_slide, resolve};
 pub use select::Selection;

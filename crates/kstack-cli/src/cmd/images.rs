@@ -51,9 +51,10 @@ pub(crate) fn run(args: &Images) -> anyhow::Result<Exit> {
         TextOrJson::Text => render::images::write_text,
         TextOrJson::Json => render::images::write_json,
     };
+    let slide = |report: &_| kstack::kernel_slide(report, &symbols, &args.symbols.options());
     let mut reports = Vec::new();
     for file in &args.files {
-        reports.extend(input::reports(file, &args.input)?);
+        reports.extend(input::reports(file, &args.input, slide)?);
     }
     let parts = reports.len();
     let mut out = output::open(&args.output)?;

@@ -4,5 +4,6 @@ pub(crate) mod dump;
 pub(crate) mod formats;
 pub(crate) mod images;
 pub(crate) mod lookup;
+pub(crate) mod place;
 pub(crate) mod show;
 pub(crate) mod symbolicate;

@@ -37,7 +37,7 @@ pub(crate) struct Show {
 }
 
 pub(crate) fn run(args: &Show) -> anyhow::Result<Exit> {
-    let reports = input::reports(&args.report, &args.input)?;
+    let reports = input::reports(&args.report, &args.input, |_| None)?;
     let parts = reports.len();
     let mut out = output::open(&args.output)?;
     for (index, report) in reports.into_iter().enumerate() {

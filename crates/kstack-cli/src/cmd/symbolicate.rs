@@ -45,8 +45,9 @@ pub(crate) struct Symbolicate {
 }
 
 pub(crate) fn run(args: &Symbolicate) -> anyhow::Result<Exit> {
-    let reports = input::reports(&args.report, &args.input)?;
     let symbols = input::symbols(&args.symbols);
+    let slide = |report: &_| kstack::kernel_slide(report, &symbols, &args.symbols.options());
+    let reports = input::reports(&args.report, &args.input, slide)?;
     let parts = reports.len();
     let mut exit = Exit::Done;
     let mut out = output::open(&args.output)?;

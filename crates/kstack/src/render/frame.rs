@@ -4,7 +4,7 @@ use kstack_model::{Address, At, Frame, ImageOffset, Said};
 use kstack_symbols::{Certainty, Named, SourceFrame};
 
 use super::document::Document;
-use crate::resolve::{Resolution, SpaceId, Why};
+use crate::resolve::{Contradiction, Resolution, SpaceId, Why};
 
 /// One line of a stack.
 #[derive(Debug)]
@@ -91,6 +91,8 @@ pub(crate) struct Marks<'a> {
     pub(crate) why: Option<Why>,
     /// The name is from a symbol file of another build.
     pub(crate) other_build: bool,
+    /// What is wrong with it, if its image lies where it was placed.
+    pub(crate) contradicts: Option<Contradiction>,
     /// What the artefact says instead.
     pub(crate) said: Option<&'a Said>,
     /// The address as printed, before bits were removed from it.
@@ -115,6 +117,7 @@ pub(crate) fn lines<'a>(
         marks: Marks {
             printed_as,
             remark: said.and_then(|said| said.remark.as_deref()),
+            contradicts: document.trace.contradiction(space, frame),
             ..Marks::default()
         },
     };

@@ -6,7 +6,7 @@ use kstack_model::Placement;
 
 use super::document::Document;
 use super::escape::Visible;
-use super::listing::{write_refused, write_unused, write_used};
+use super::listing::{write_evidence, write_refused, write_unused, write_used};
 use super::stacks::{COLORS, PLAIN, Palette, write_fields};
 use super::words::{self, ShownUuid};
 use super::{RenderOptions, json};
@@ -58,6 +58,7 @@ pub(super) fn write_table(
         if let Some(used) = &image.used {
             write_used(document, used, image.frames, "        ", style, out)?;
         }
+        write_evidence(image, "        ", style, out)?;
         write_refused(&image.refused, "        ", out)?;
     }
     Ok(())

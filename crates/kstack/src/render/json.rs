@@ -9,7 +9,7 @@ use kstack_symbols::{Certainty, Named};
 
 use super::words;
 use super::{RenderOptions, Renderer, TraceIndex, wire};
-use crate::resolve::{Resolution, SpaceId, Trace, TraceImage};
+use crate::resolve::{Contradiction, Resolution, SpaceId, Trace, TraceImage};
 use crate::select::{Selected, SelectedProcess};
 
 pub(crate) const RENDERER: Renderer = Renderer {
@@ -109,6 +109,12 @@ impl<'a> Writer<'a> {
                 .collect(),
             processes: None,
             left_out: None,
+            inferences: self
+                .trace
+                .inferences
+                .iter()
+                .map(images::inference)
+                .collect(),
             missing: images::missing(self.trace, &self.names),
             unused: self.trace.unused.iter().map(images::unused).collect(),
             notes: self.trace.notes.iter().map(note).collect(),
@@ -220,6 +226,10 @@ impl<'a> Writer<'a> {
             lookup: address.map(|address| frame.kind.for_lookup(address).into()),
             frame_pointer: self.frame_pointer(frame),
             said: frame.said.as_deref().map(said),
+            contradicts: self
+                .trace
+                .contradiction(space, frame)
+                .map(Contradiction::word),
             ..wire::Frame::default()
         };
         match self.trace.resolution(space, frame) {

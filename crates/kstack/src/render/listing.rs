@@ -9,7 +9,7 @@ use super::escape::Visible;
 use super::stacks::Palette;
 use super::words::{self, Count, ShownUuid};
 use crate::missing::UnknownFrames;
-use crate::resolve::{Refusal, TraceImage, UnusedFile, UsedSource};
+use crate::resolve::{Refusal, TraceImage, UnusedFile, UsedSource, Verdict};
 
 /// Name, version, place and UUID of an image, without the end of the line.
 pub(crate) fn write_image(name: &str, image: &TraceImage, out: &mut dyn Write) -> io::Result<()> {
@@ -81,6 +81,24 @@ pub(crate) fn write_used(
         writeln!(out, "{indent}{}", Visible(remark))?;
     }
     Ok(())
+}
+
+/// How well the code of an image agrees with the stacks.
+pub(crate) fn write_evidence(
+    image: &TraceImage,
+    indent: &str,
+    style: Palette,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    match &image.evidence {
+        Some(evidence) if evidence.verdict == Verdict::Contradicted => {
+            let mark = style.mark;
+            writeln!(out, "{indent}{mark}code: {evidence}{mark:#}")
+        }
+        // Without frames there is nothing to check, and nothing to say.
+        Some(evidence) if image.frames > 0 => writeln!(out, "{indent}code: {evidence}"),
+        Some(_) | None => Ok(()),
+    }
 }
 
 /// The files that were refused for an image.

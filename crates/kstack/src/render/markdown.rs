@@ -13,7 +13,7 @@ use super::escape::{CodeElement, CodeSpan, Whole};
 use super::stacks::{PLAIN, write_process};
 use super::words::{self, Count, ShownUuid};
 use super::{RenderOptions, Renderer};
-use crate::resolve::{Refusal, SpaceId, Trace, TraceImage};
+use crate::resolve::{PlacedBy, Refusal, SpaceId, Trace, TraceImage, UsedSource, Verdict};
 
 pub(crate) const RENDERER: Renderer = Renderer {
     name: "markdown",
@@ -222,9 +222,9 @@ fn write_images(document: &Document<'_>, out: &mut dyn Write) -> io::Result<()> 
             writeln!(out, "\n## Images\n")?;
             writeln!(
                 out,
-                "| image | version | UUID | load address | frames | symbol file |"
+                "| image | version | UUID | load address | frames | symbol file | evidence of the code |"
             )?;
-            writeln!(out, "| --- | --- | --- | --- | ---: | --- |")?;
+            writeln!(out, "| --- | --- | --- | --- | ---: | --- | --- |")?;
             first = false;
         }
         let basis = document.trace.report.kernel.basis;
@@ -258,10 +258,28 @@ fn write_image_row(
             }
         }
     }
+    let inferred = image.used.as_ref();
+    let inferred = inferred.filter(|used| used.placed_by == PlacedBy::Inferred);
+    if let Some(segment) = inferred.and_then(|used| used.slides.segments.first()) {
+        let start = segment.range.start;
+        write!(out, " {} `{start}` (inferred)", CodeSpan(&segment.name))?;
+    }
     write!(out, " | {} |", image.frames)?;
-    let Some(used) = &image.used else {
-        return writeln!(out, " missing |");
-    };
+    match &image.used {
+        None => write!(out, " missing")?,
+        Some(used) => write_file(used, basis, out)?,
+    }
+    match &image.evidence {
+        None => writeln!(out, " | |"),
+        Some(evidence) if evidence.verdict == Verdict::Contradicted => {
+            writeln!(out, " | **{evidence}** |")
+        }
+        Some(evidence) if image.frames > 0 => writeln!(out, " | {evidence} |"),
+        Some(_) => writeln!(out, " | |"),
+    }
+}
+
+fn write_file(used: &UsedSource, basis: Basis, out: &mut dyn Write) -> io::Result<()> {
     for path in &used.paths {
         write!(out, " {},", CodeSpan(path))?;
     }
@@ -279,7 +297,7 @@ fn write_image_row(
     for remark in &used.remarks {
         write!(out, "; {}", CodeSpan(remark))?;
     }
-    writeln!(out, " |")
+    Ok(())
 }
 
 fn write_missing(document: &Document<'_>, out: &mut dyn Write) -> io::Result<()> {

@@ -14,6 +14,7 @@ mod json;
 mod listing;
 pub mod lookup;
 mod markdown;
+pub mod place;
 mod stacks;
 mod text;
 mod wire;

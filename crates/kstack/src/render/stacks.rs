@@ -235,11 +235,16 @@ fn write_marks(marks: &Marks<'_>, style: Palette, out: &mut dyn Write) -> io::Re
         Some(Why::NearestImageBelow) => {
             write!(out, " {mark}[uncertain: nearest image below]{mark:#}")?;
         }
+        // The frame's own contradiction says more.
+        Some(Why::Contradicted) if marks.contradicts.is_some() => {}
         Some(why) => write!(out, " {mark}[{why}]{mark:#}")?,
         None => {}
     }
     if marks.other_build {
         write!(out, " {mark}[from another build: the UUIDs differ]{mark:#}")?;
+    }
+    if let Some(contradicts) = marks.contradicts {
+        write!(out, " {mark}[{contradicts}]{mark:#}")?;
     }
     if let Some(said) = marks.said {
         write!(out, " {mark}[said:")?;

@@ -4,7 +4,9 @@ use std::io::{self, Write};
 
 use super::document::Document;
 use super::escape::Visible;
-use super::listing::{write_image, write_refused, write_unknown, write_unused, write_used};
+use super::listing::{
+    write_evidence, write_image, write_refused, write_unknown, write_unused, write_used,
+};
 use super::stacks::{COLORS, PLAIN, Palette, write_fields, write_process};
 use super::words::Count;
 use super::{RenderOptions, Renderer, images};
@@ -64,6 +66,7 @@ fn write_images(document: &Document<'_>, style: Palette, out: &mut dyn Write) ->
         write_image(name, image, out)?;
         writeln!(out)?;
         write_used(document, used, image.frames, "        ", style, out)?;
+        write_evidence(image, "        ", style, out)?;
         write_refused(&image.refused, "        ", out)?;
     }
     Ok(())

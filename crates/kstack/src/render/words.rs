@@ -14,6 +14,7 @@ pub(crate) fn matched(by: MatchedBy) -> &'static str {
         MatchedBy::ExecutableName => "matched by executable name only",
         MatchedBy::Given => "given with its address, nothing to compare",
         MatchedBy::Kernel => "given as the kernel, nothing to compare",
+        MatchedBy::Evidence => "matched by its code",
     }
 }
 
@@ -29,6 +30,7 @@ pub(crate) fn placed(by: PlacedBy, report: Basis) -> &'static str {
         (PlacedBy::Listing, _) => "placed by the listing",
         (PlacedBy::Linked, _) => "linked at its address",
         (PlacedBy::Slide, _) => "linked there but for the stated slide",
+        (PlacedBy::Inferred, _) => "placed where the stacks allow it, and nowhere else",
         (PlacedBy::Offsets, _) => "the report gives offsets into it",
     }
 }

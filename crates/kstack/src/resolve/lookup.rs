@@ -12,7 +12,7 @@ use super::space::{Found, Spaces};
 use super::{Resolution, SpaceId, Trace, Why};
 
 /// One distinct thing to look up.
-type Key = (SpaceId, At, FrameKind);
+pub(super) type Key = (SpaceId, At, FrameKind);
 
 /// A key whose image has a symbol source.
 struct Query {
@@ -117,7 +117,11 @@ fn locate(
                 Found::Inside(image) => image,
                 Found::Above(image) => {
                     let offset_in_image = offset_in(matched, image, address);
-                    return Err(only(image, offset_in_image, Why::NearestImageBelow));
+                    let why = match matched.why_unused(image) {
+                        why @ Why::Contradicted => why,
+                        _ => Why::NearestImageBelow,
+                    };
+                    return Err(only(image, offset_in_image, why));
                 }
                 Found::Not(why) => return Err(Resolution::Nowhere { why }),
             };
@@ -137,6 +141,25 @@ fn locate(
                 None => unplaced(key, image, offset, matched),
             }
         }
+    }
+}
+
+/// The image a key lies in, and its linked address where the image has a source. For a return
+/// address that is the address itself, not that of the call before it.
+pub(super) fn whereabouts(
+    key: Key,
+    matched: &Matched<'_>,
+    spaces: &Spaces,
+) -> (Option<usize>, Option<VmAddr>) {
+    match locate(key, matched, spaces) {
+        Ok((_, query)) => (Some(query.image), Some(query.shown)),
+        // The nearest image below need not be the one, nor one whose file does not fit there.
+        Err(Resolution::ImageOnly {
+            why: Why::NearestImageBelow | Why::Contradicted,
+            ..
+        }) => (None, None),
+        Err(Resolution::ImageOnly { image, .. }) => (Some(image), None),
+        Err(_) => (None, None),
     }
 }
 

@@ -71,11 +71,11 @@ fn a_hang_shows_the_threads_of_the_given_kexts_and_folds_the_rest() {
 
     ## Images
 
-    | image | version | UUID | load address | frames | symbol file |
-    | --- | --- | --- | --- | ---: | --- |
-    | `mach_kernel` | | `11111111-1111-1111-1111-111111111111` | `0xffffff8000200000` | 3 | `/k/mach_kernel`, matched by UUID, placed by the report; names, inlined functions and lines |
-    | `net.lundman.spl` | | `22222222-2222-2222-2222-222222222222` | `0xffffff7f80e4a000` | 2 | `/k/spl`, matched by UUID, placed by the report; names, inlined functions and lines |
-    | `net.lundman.zfs` | `1.0.0` | `33333333-3333-3333-3333-333333333333` | `0xffffff7f80e80000` | 3 | missing |
+    | image | version | UUID | load address | frames | symbol file | evidence of the code |
+    | --- | --- | --- | --- | ---: | --- | --- |
+    | `mach_kernel` | | `11111111-1111-1111-1111-111111111111` | `0xffffff8000200000` | 3 | `/k/mach_kernel`, matched by UUID, placed by the report; names, inlined functions and lines | |
+    | `net.lundman.spl` | | `22222222-2222-2222-2222-222222222222` | `0xffffff7f80e4a000` | 2 | `/k/spl`, matched by UUID, placed by the report; names, inlined functions and lines | |
+    | `net.lundman.zfs` | `1.0.0` | `33333333-3333-3333-3333-333333333333` | `0xffffff7f80e80000` | 3 | missing | |
 
     ## Missing
 
