@@ -35,6 +35,8 @@ pub(crate) enum Command {
     Images(cmd::images::Images),
     /// Name bare addresses of one symbol file
     Lookup(cmd::lookup::Lookup),
+    /// Add names to the addresses in any text
+    Annotate(cmd::annotate::Annotate),
     /// List what kstack reads and writes
     Formats(cmd::formats::Formats),
 }

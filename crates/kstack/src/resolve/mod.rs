@@ -16,10 +16,12 @@ mod lookup;
 mod matching;
 mod named;
 mod place;
+mod session;
 mod slice;
 mod space;
 mod trace;
 
+pub(crate) use session::Session;
 pub use trace::{
     MatchedBy, PlacedBy, PlacedSegment, Refusal, Resolution, SlideMap, SpaceId, Trace, TraceImage,
     UnusedFile, UnusedReason, UsedSource, Why,
