@@ -62,6 +62,9 @@ enum TextOrMarkdown {
     Markdown,
 }
 
+/// Notes that are shown; a damaged report can have thousands.
+const MOST_NOTES: usize = 20;
+
 pub(crate) fn run(args: &Annotate) -> anyhow::Result<Exit> {
     let stdin = Path::new("-");
     anyhow::ensure!(
@@ -99,8 +102,12 @@ fn complain_about(annotator: &Annotator<'_>) -> Exit {
     for file in annotator.unused() {
         output::complain(&format!("{}: {}", file.path, file.why));
     }
-    for note in annotator.notes() {
+    for note in annotator.notes().take(MOST_NOTES) {
         output::complain(&note.text);
+    }
+    match annotator.notes().count().saturating_sub(MOST_NOTES) {
+        0 => {}
+        more => output::complain(&format!("{more} more notes; kstack images has them all")),
     }
     if annotator.knows_no_code() {
         output::complain(

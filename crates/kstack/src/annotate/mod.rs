@@ -32,6 +32,7 @@ use crate::resolve::{ResolveOptions, Session, TraceImage, UnusedFile};
 use answers::{Answers, Found};
 use names::ImageNames;
 use places::Places;
+use scan::Scan;
 use stream::{Piece, Window};
 
 /// How a text is annotated.
@@ -71,7 +72,8 @@ impl Default for AnnotateOptions {
 /// use kstack::symbols::{Role, StatedPlace, SymbolSet};
 /// # use kstack::model::Arch;
 /// # use kstack_synth::macho::{Function, Program};
-/// # let spl = Program::kext("spl", Arch::X86_64, 1).with(Function::new("spl_cv_wait", 64));
+/// # let mut spl = Program::kext("spl", Arch::X86_64, 1).with(Function::new("spl_cv_wait", 64));
+/// # spl.function_starts = true;
 /// # let kext_file = spl.binary();
 ///
 /// let mut symbols = SymbolSet::default();
@@ -182,10 +184,11 @@ impl<'a> Annotator<'a> {
         let mut out = Vec::new();
         let mut found = Vec::new();
         while let Some(piece) = window.read(input)? {
-            let end = self.annotate(piece, &mut out, &mut found);
-            if !out.is_empty() {
-                take(&out, &found)?;
+            if piece.from == piece.limit {
+                continue;
             }
+            let end = self.annotate(piece, &mut out, &mut found);
+            take(&out, &found)?;
             window.passed(end);
             out.clear();
             found.clear();
@@ -195,10 +198,10 @@ impl<'a> Annotator<'a> {
 
     /// Adds a piece with its names to `out`; returns where the next one starts.
     fn annotate(&mut self, piece: Piece<'_>, out: &mut Vec<u8>, found: &mut Vec<Found>) -> usize {
-        let Piece { text, from, limit } = piece;
-        let (mut at, mut copied) = (from, from);
-        while let Some(candidate) = scan::next(text, at, limit, &self.names) {
-            at = candidate.end;
+        let text = piece.text;
+        let mut copied = piece.from;
+        let mut scan = Scan::new(piece, &self.names);
+        while let Some(candidate) = scan.next() {
             let Some(code) = self.places.code_at(candidate.at, self.answers.kind()) else {
                 continue;
             };
@@ -206,19 +209,20 @@ impl<'a> Annotator<'a> {
                 continue;
             };
             found.push(answer.found);
-            let behind = text.get(at..).unwrap_or_default();
+            let end = candidate.end;
+            let bracket = answer.bracket.as_bytes();
+            let behind = text.get(end..).unwrap_or_default();
             // A text that was annotated before stays as it is.
-            if behind.starts_with(answer.bracket.as_bytes()) {
-                at += answer.bracket.len();
-            } else {
-                out.extend_from_slice(text.get(copied..at).unwrap_or_default());
-                out.extend_from_slice(answer.bracket.as_bytes());
-                copied = at;
+            if behind.starts_with(bracket) {
+                scan.skip_to(end + bracket.len());
+                continue;
             }
+            out.extend_from_slice(text.get(copied..end).unwrap_or_default());
+            out.extend_from_slice(bracket);
+            copied = end;
         }
-        let end = at.max(limit);
-        out.extend_from_slice(text.get(copied..end).unwrap_or_default());
-        end
+        out.extend_from_slice(text.get(copied..scan.end()).unwrap_or_default());
+        scan.end()
     }
 }
 
