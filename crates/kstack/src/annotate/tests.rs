@@ -5,6 +5,7 @@ use kstack_symbols::{Role, StatedPlace, SymbolSet};
 use kstack_synth::macho::{Debugged, Function, Inlined, Program, SymbolIn};
 use proptest::prelude::*;
 
+use super::stream::Piece;
 use super::{AnnotateOptions, Annotator};
 
 const BASE: u64 = 0xffff_ff7f_80e5_0000;
@@ -148,6 +149,21 @@ fn a_return_address_belongs_to_the_function_that_called() {
     };
     let at_call = annotated_with(&symbols, options, text);
     assert_eq!(at_call, b"0xffffff7f80e51040 [calls_panic + 64 (spl)]");
+}
+
+#[test]
+fn a_signed_pointer_of_arm64_is_named_without_its_signature() {
+    let kernel = Program::kernel(Arch::Arm64e, 1).with(Function::new("panic", 64));
+    let at = kernel.code_start() + 4;
+    let mut symbols = SymbolSet::default();
+    symbols.add_bytes(Role::Kernel, "kernel", None, kernel.binary());
+    let signed = at & !(0x7f << 56) & !(1 << 48);
+    let text = format!("lr: {signed:#x}");
+    let out = annotated_with(&symbols, AnnotateOptions::default(), text.as_bytes());
+    assert_eq!(
+        String::from_utf8(out).unwrap(),
+        format!("{text} [panic + 4 (kernel), {at:#x} without its signature]")
+    );
 }
 
 #[test]
@@ -333,6 +349,26 @@ proptest! {
         let symbols = symbols();
         let whole = annotated_with(&symbols, AnnotateOptions::default(), &text);
         prop_assert_eq!(in_pieces(&symbols, &text, sizes), whole);
+    }
+
+    #[test]
+    fn where_a_line_is_cut_does_not_matter(
+        text in texts(),
+        cuts in prop::collection::vec(1_usize..30, 1..8),
+    ) {
+        let symbols = symbols();
+        let whole = annotated_with(&symbols, AnnotateOptions::default(), &text);
+        let mut annotator = Annotator::new(Report::default(), &symbols, AnnotateOptions::default());
+        let (mut out, mut from) = (Vec::new(), 0);
+        for cut in cuts.iter().cycle() {
+            if from == text.len() {
+                break;
+            }
+            let limit = text.len().min(from + cut);
+            let piece = Piece { text: &text, from, limit };
+            from = annotator.annotate(piece, &mut out, &mut Vec::new());
+        }
+        prop_assert_eq!(out, whole);
     }
 
     #[test]
