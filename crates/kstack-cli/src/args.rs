@@ -39,6 +39,8 @@ pub(crate) enum Command {
     Place(cmd::place::Place),
     /// Name bare addresses of one symbol file
     Lookup(cmd::lookup::Lookup),
+    /// Add names to the addresses in any text
+    Annotate(cmd::annotate::Annotate),
     /// List what kstack reads and writes
     Formats(cmd::formats::Formats),
 }

@@ -1,6 +1,6 @@
 //! Reads what the user named, and says what could not be read.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::Path;
 
@@ -28,6 +28,57 @@ pub(crate) fn bytes(path: &Path) -> anyhow::Result<Vec<u8>> {
         return Err(InputError(why).into());
     }
     fs::read(path).map_err(|error| InputError(format!("{}: {error}", path.display())).into())
+}
+
+/// A file to be read as it comes, or standard input for `-`.
+pub(crate) fn stream(path: &Path) -> anyhow::Result<Box<dyn Read>> {
+    if path == Path::new("-") {
+        return Ok(Box::new(io::stdin().lock()));
+    }
+    if path.is_dir() {
+        let why = format!("{}: a folder; pass a text file in it", path.display());
+        return Err(InputError(why).into());
+    }
+    match File::open(path) {
+        Ok(file) => Ok(Box::new(file)),
+        Err(error) => Err(InputError(format!("{}: {error}", path.display())).into()),
+    }
+}
+
+/// The images of a report and of the listings beside it; there may be neither.
+pub(crate) fn images(
+    report: Option<&Path>,
+    args: &InputArgs,
+    slide: impl Fn(&Report) -> Option<Slide>,
+) -> anyhow::Result<Report> {
+    if let Some(path) = report {
+        let mut reports = reports(path, args, slide)?;
+        let count = reports.len();
+        let listing_images = reports
+            .iter()
+            .position(|report| !report.kernel.images.is_empty());
+        let mut report = reports.swap_remove(listing_images.unwrap_or(0));
+        if count > 1 {
+            report.notes.push(Note::new(format!(
+                "{} holds {count} traces; the images of the first that lists any are used",
+                path.display()
+            )));
+        }
+        return Ok(report);
+    }
+    let mut images = Report::default();
+    for path in &args.kextstat {
+        for listing in read(path, Some("kextstat"))? {
+            if images.kernel.images.is_empty() {
+                images.kernel.basis = listing.kernel.basis;
+            }
+            if let Err(mismatch) = join(&mut images, &listing) {
+                let why = format!("{} is not used: {mismatch}", path.display());
+                images.notes.push(Note::new(why));
+            }
+        }
+    }
+    Ok(images)
 }
 
 /// Every trace in a file, with the listings joined to it.

@@ -21,6 +21,7 @@ fn main() -> ExitCode {
         Command::Dump(args) => cmd::dump::run(args),
         Command::Place(args) => cmd::place::run(args),
         Command::Lookup(args) => cmd::lookup::run(args),
+        Command::Annotate(args) => cmd::annotate::run(args),
         Command::Formats(args) => cmd::formats::run(args),
     };
     match done {

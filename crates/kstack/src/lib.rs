@@ -54,6 +54,7 @@
     clippy::unwrap_used
 )]
 
+pub mod annotate;
 pub mod missing;
 pub mod render;
 

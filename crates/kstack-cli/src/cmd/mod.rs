@@ -1,5 +1,6 @@
 //! One file per command: what can be typed, and what it does.
 
+pub(crate) mod annotate;
 pub(crate) mod dump;
 pub(crate) mod formats;
 pub(crate) mod images;

@@ -303,7 +303,8 @@ impl<'a> Found<'a, '_> {
     }
 }
 
-fn shown_name(function: &SourceFrame, raw: bool) -> Option<&str> {
+/// The name of a function in the source.
+pub(super) fn shown_name(function: &SourceFrame, raw: bool) -> Option<&str> {
     let demangled = function.function.as_deref();
     if raw {
         function.raw.as_deref().or(demangled)
@@ -312,7 +313,8 @@ fn shown_name(function: &SourceFrame, raw: bool) -> Option<&str> {
     }
 }
 
-fn source_place(
+/// A place in a source file without its folders.
+pub(super) fn source_place(
     file: Option<&str>,
     line: Option<u32>,
     column: Option<u32>,

@@ -55,7 +55,7 @@ fn write(trace: &Trace, options: &RenderOptions, out: &mut dyn Write) -> io::Res
         let threads = Count(document.threads_left_out, "thread");
         writeln!(out, "\nLeft out by the selection: {processes}, {threads}.")?;
     }
-    write_images(&document, out)?;
+    write_images(&document, "frames", out)?;
     write_missing(&document, out)?;
     write_not_used(&document, out)?;
     write_notes(&document, out)
@@ -81,6 +81,11 @@ fn write_head(document: &Document<'_>, out: &mut dyn Write) -> io::Result<()> {
             }
         }
     }
+    write_command(document, out)
+}
+
+/// The command that made the output.
+pub(super) fn write_command(document: &Document<'_>, out: &mut dyn Write) -> io::Result<()> {
     let Some(command) = &document.options.command else {
         return Ok(());
     };
@@ -202,7 +207,7 @@ fn write_fenced(
 }
 
 /// Whole lines inside a fence longer than any run of backticks in them.
-fn write_fence(language: &str, lines: &[u8], out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn write_fence(language: &str, lines: &[u8], out: &mut dyn Write) -> io::Result<()> {
     let runs = lines.split(|byte| *byte != b'`').map(<[u8]>::len);
     // Not a width of the formatter, which ends at 65,535: a command can hold more.
     let fence = "`".repeat(runs.max().unwrap_or_default().max(2) + 1);
@@ -211,7 +216,12 @@ fn write_fence(language: &str, lines: &[u8], out: &mut dyn Write) -> io::Result<
     writeln!(out, "{fence}")
 }
 
-fn write_images(document: &Document<'_>, out: &mut dyn Write) -> io::Result<()> {
+/// The table of images; `counted` is what its column of numbers counts.
+pub(super) fn write_images(
+    document: &Document<'_>,
+    counted: &str,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     let mut first = true;
     for (name, image) in document.images() {
         let seen = image.frames > 0 && image.space == SpaceId::Kernel;
@@ -222,7 +232,7 @@ fn write_images(document: &Document<'_>, out: &mut dyn Write) -> io::Result<()> 
             writeln!(out, "\n## Images\n")?;
             writeln!(
                 out,
-                "| image | version | UUID | load address | frames | symbol file | evidence of the code |"
+                "| image | version | UUID | load address | {counted} | symbol file | evidence of the code |"
             )?;
             writeln!(out, "| --- | --- | --- | --- | ---: | --- | --- |")?;
             first = false;
@@ -346,7 +356,8 @@ fn write_missing(document: &Document<'_>, out: &mut dyn Write) -> io::Result<()>
     Ok(())
 }
 
-fn write_not_used(document: &Document<'_>, out: &mut dyn Write) -> io::Result<()> {
+/// Files that were given and speak for no image.
+pub(super) fn write_not_used(document: &Document<'_>, out: &mut dyn Write) -> io::Result<()> {
     let mut refused = document
         .images()
         .filter(|(_, image)| !image.refused.is_empty())
@@ -377,7 +388,8 @@ fn write_not_used(document: &Document<'_>, out: &mut dyn Write) -> io::Result<()
     Ok(())
 }
 
-fn write_notes(document: &Document<'_>, out: &mut dyn Write) -> io::Result<()> {
+/// What a reader should know.
+pub(super) fn write_notes(document: &Document<'_>, out: &mut dyn Write) -> io::Result<()> {
     for (index, note) in document.notes().enumerate() {
         if index == 0 {
             writeln!(out, "\n## Notes\n")?;

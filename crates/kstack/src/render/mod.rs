@@ -5,6 +5,8 @@
 //! description of what is shown (`document.rs`); JSON is made from the trace
 //! itself through types that own its field names (`wire.rs`).
 
+mod bracket;
+mod digest;
 mod document;
 pub mod dump;
 mod escape;
@@ -27,6 +29,9 @@ use std::io::{self, Write};
 
 use crate::resolve::Trace;
 use crate::select::Selection;
+
+pub(crate) use bracket::Bracket;
+pub(crate) use digest::{Digest, DigestRow};
 
 /// One output format: a row of plain data.
 #[derive(Debug)]

@@ -19,7 +19,7 @@ const DEEPEST: usize = 20;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Palette {
     pub(crate) heading: Style,
-    name: Style,
+    pub(super) name: Style,
     aside: Style,
     pub(crate) mark: Style,
 }

@@ -15,12 +15,12 @@ use super::{Resolution, SpaceId, Trace, Why};
 pub(super) type Key = (SpaceId, At, FrameKind);
 
 /// A key whose image has a symbol source.
-struct Query {
+pub(super) struct Query {
     key: Key,
     image: usize,
     offset_in_image: ImageOffset,
     /// What to ask the source for.
-    look_up: VmAddr,
+    pub(super) look_up: VmAddr,
     /// What the offset into the function counts from: the shown address, not the call before it.
     shown: VmAddr,
 }
@@ -105,7 +105,7 @@ fn distinct(report: &Report) -> Vec<Key> {
 }
 
 /// Where a key lies: what to ask whom, or the answer when there is nobody to ask.
-fn locate(
+pub(super) fn locate(
     key: Key,
     matched: &Matched<'_>,
     spaces: &Spaces,
@@ -250,7 +250,8 @@ fn ask(source: SourceId, queries: Vec<Query>, matched: &Matched<'_>) -> Vec<(Key
         .collect()
 }
 
-fn answer(query: &Query, named: Result<Option<Named>, SymbolError>) -> Resolution {
+/// What the source's word makes of a query.
+pub(super) fn answer(query: &Query, named: Result<Option<Named>, SymbolError>) -> Resolution {
     match named {
         Ok(Some(named)) => Resolution::Named {
             image: query.image,

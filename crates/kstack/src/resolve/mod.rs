@@ -22,12 +22,14 @@ mod matching;
 mod named;
 mod place;
 mod prove;
+mod session;
 mod slice;
 mod space;
 mod trace;
 
 pub use evidence::{Agreement, Contradiction, Evidence, Verdict};
 pub use infer::{Candidate, Inference, Outcome};
+pub(crate) use session::Session;
 pub use trace::{
     MatchedBy, PlacedBy, PlacedSegment, Refusal, Resolution, SlideMap, SpaceId, Trace, TraceImage,
     UnusedFile, UnusedReason, UsedSource, Why,

@@ -15,7 +15,6 @@ mod kexts;
 mod machine;
 mod names;
 mod panic;
-mod pointer;
 mod registers;
 mod scan;
 mod slides;

@@ -10,7 +10,6 @@ use kstack_model::{
 
 use super::backtrace::{Layout, PrintedFrame};
 use super::kexts::Kexts;
-use super::pointer::without_signature;
 use super::registers::Registers;
 use super::scan::number_after;
 use super::slides::Kernel;
@@ -114,9 +113,9 @@ impl Panic {
     pub(super) fn into_report(mut self, format: &'static str) -> Report {
         let arch = self.arch();
         self.machine.arch = arch;
-        let sample = self.sample_address();
+        let sample = Address(self.sample_address());
         let bare = |pointer: u64| match arch {
-            Some(Arch::Arm64 | Arch::Arm64e) => without_signature(pointer, sample),
+            Some(Arch::Arm64 | Arch::Arm64e) => Address(pointer).without_signature(sample).0,
             // The lowest bit of a code address says Thumb.
             Some(Arch::Arm) => pointer & !1,
             _ => pointer,
