@@ -8,6 +8,7 @@ use kstack_model::{self as model, Basis, Position, Side, SlideOf, StackEnd};
 use kstack_symbols::{Certainty, Named};
 
 use super::{RenderOptions, Renderer, wire};
+use crate::diagnose::fingerprint;
 use crate::resolve::{Resolution, SpaceId, Trace, TraceImage};
 use crate::select::{Selected, SelectedProcess};
 
@@ -135,6 +136,7 @@ impl<'a> Writer<'a> {
                     slide: wire::Hex(slide.0),
                 })
                 .collect(),
+            fingerprint: fingerprint(self.trace).map(wire::Fingerprint::from),
             facts: self.facts(&report.facts),
             notes: report.notes.iter().map(note).collect(),
         }
