@@ -29,6 +29,10 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Name every frame of a report
     Symbolicate(cmd::symbolicate::Symbolicate),
+    /// Say who waits for whom, what is stuck, and what is missing
+    Diagnose(cmd::diagnose::Diagnose),
+    /// Say what moved between reports of one machine
+    Diff(cmd::diff::Diff),
     /// Show a report as read, without symbols
     Show(cmd::show::Show),
     /// Show what was loaded where, and which symbol files match or why not

@@ -16,6 +16,8 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let done = match &cli.command {
         Command::Symbolicate(args) => cmd::symbolicate::run(args),
+        Command::Diagnose(args) => cmd::diagnose::run(args),
+        Command::Diff(args) => cmd::diff::run(args),
         Command::Show(args) => cmd::show::run(args),
         Command::Images(args) => cmd::images::run(args),
         Command::Lookup(args) => cmd::lookup::run(args),

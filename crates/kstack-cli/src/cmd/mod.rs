@@ -1,5 +1,7 @@
 //! One file per command: what can be typed, and what it does.
 
+pub(crate) mod diagnose;
+pub(crate) mod diff;
 pub(crate) mod formats;
 pub(crate) mod images;
 pub(crate) mod lookup;

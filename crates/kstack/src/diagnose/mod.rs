@@ -17,6 +17,7 @@ mod fingerprint;
 mod groups;
 mod idle;
 mod label;
+mod origin;
 mod roles;
 mod shared;
 mod threads;
@@ -31,8 +32,10 @@ pub use deadlocks::Deadlock;
 pub use fingerprint::{Fingerprint, FingerprintOf};
 pub use groups::{Group, IdleGroup, Rank};
 pub use label::{Function, Label, LabelId, Labels, Owner, short};
+pub use origin::where_from;
 pub use roles::{Role, WaitKind, role};
 pub use shared::{SharedBy, SharedWait};
+pub(crate) use threads::process_in_words;
 pub use threads::{ThreadEntry, ThreadIndex, Threads, heaviest};
 pub use waits::{Node, Strength, Via, WaitEdge, Waits};
 

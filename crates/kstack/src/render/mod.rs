@@ -5,6 +5,7 @@
 //! description of what is shown (`document.rs`); JSON is made from the trace
 //! itself through types that own its field names (`wire.rs`).
 
+pub mod diagnosis;
 mod document;
 mod escape;
 mod frame;

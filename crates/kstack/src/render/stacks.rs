@@ -96,7 +96,7 @@ pub(crate) fn write_fields(
     Ok(())
 }
 
-fn write_stack(
+pub(crate) fn write_stack(
     document: &Document<'_>,
     stack: &StackBlock<'_>,
     style: Palette,
