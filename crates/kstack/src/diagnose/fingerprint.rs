@@ -83,7 +83,8 @@ pub(crate) fn of(threads: &Threads<'_>, labels: &Labels) -> Option<Fingerprint> 
 /// The functions of a stack that count, innermost first.
 pub(crate) fn meaningful<'a>(thread: &ThreadEntry<'_>, labels: &'a Labels) -> Vec<&'a Label> {
     let mut last = None;
-    let labels = thread.kernel.iter().filter_map(|id| labels.get(*id));
+    let rest = thread.kernel.iter().skip(thread.machinery);
+    let labels = rest.filter_map(|id| labels.get(*id));
     let meaningful = labels.filter(|label| label.is_meaningful());
     // A recursion counts once, however deep it went.
     meaningful

@@ -21,7 +21,7 @@ pub enum Rank {
     Panicked,
     /// It passes through a kext whose symbol file was given.
     GivenKext,
-    /// It passes through a kext that is not the system's.
+    /// It passes through a kext that is not known to be the system's.
     OtherKext,
     /// It is blocked and cannot be interrupted.
     Uninterruptible,
@@ -36,7 +36,7 @@ impl Rank {
         match self {
             Rank::Panicked => "panicked",
             Rank::GivenKext => "in the given kexts",
-            Rank::OtherKext => "in kexts that are not the system's",
+            Rank::OtherKext => "in kexts that are not known to be the system's",
             Rank::Uninterruptible => "blocked, cannot be interrupted",
             Rank::Ordinary => "other",
         }
@@ -131,7 +131,7 @@ fn nearly(thread: &ThreadEntry<'_>, labels: &Labels) -> Vec<LabelId> {
     let mut key = thread.kernel.clone();
     key.dedup();
     let tells = |id: &LabelId| labels.get(*id).is_some_and(Label::is_meaningful);
-    if !key.iter().any(tells) {
+    if !thread.kernel.iter().skip(thread.machinery).any(tells) {
         let mut user = thread.user.clone();
         user.dedup();
         key.extend(user);

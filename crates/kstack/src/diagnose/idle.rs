@@ -24,8 +24,10 @@ pub(crate) fn idle(thread: &ThreadEntry<'_>, labels: &Labels) -> Option<&'static
     if facts::is_idle_worker(thread.thread) {
         return Some("worker without work");
     }
+    // The inner parts of a wait differ between systems; the primitive that was called does not.
+    let start = thread.outermost_wait(labels).map_or(thread.machinery, |(at, _)| at);
     let mut names = Vec::new();
-    for id in &thread.kernel {
+    for id in thread.kernel.iter().skip(start) {
         let label = labels.get(*id)?;
         if matches!(label.role, Some(Role::Switch | Role::Entry)) {
             continue;
@@ -36,7 +38,6 @@ pub(crate) fn idle(thread: &ThreadEntry<'_>, labels: &Labels) -> Option<&'static
             break;
         }
     }
-    // A mach message can be answered only by somebody else; whom, a wait record knows, and it is shown there.
     let first = *names.first()?;
     let candidates = PATTERNS.by_first.get(first);
     let exact = candidates.into_iter().flatten();

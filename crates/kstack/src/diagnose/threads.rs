@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use kstack_model::{Process, Side, Stack, Thread, ThreadRole, ThreadState};
 
 use super::facts;
-use super::label::{Label, LabelId, Labeller, Labels};
+use super::label::{Label, LabelId, Labeller, Labels, Owner};
 use super::roles::{Role, WaitKind};
 use crate::resolve::Trace;
 
@@ -33,6 +33,9 @@ pub struct ThreadEntry<'a> {
     pub kernel: Vec<LabelId>,
     /// Labels of its user stack, likewise.
     pub user: Vec<LabelId>,
+    /// How many of the innermost kernel frames are the machinery of waiting or of panicking. Functions of
+    /// the kernel that have no name count where they stand between two that do: stripped kernels name few.
+    pub machinery: usize,
     /// What it is doing, when that is known to be nothing.
     pub idle: Option<&'static str>,
 }
@@ -60,11 +63,16 @@ impl<'a> Threads<'a> {
                     thread,
                     kernel: labels(Side::Kernel),
                     user: labels(Side::User),
+                    machinery: 0,
                     idle: None,
                 });
             }
         }
-        (threads, labeller.finish())
+        let labels = labeller.finish();
+        for thread in &mut threads.all {
+            thread.machinery = machinery(&thread.kernel, &labels);
+        }
+        (threads, labels)
     }
 
     /// The thread with this index.
@@ -113,30 +121,42 @@ impl ThreadEntry<'_> {
     /// that is neither the scheduler nor a wait.
     #[must_use]
     pub fn wait_by_name(&self, labels: &Labels) -> Option<(WaitKind, Option<LabelId>)> {
-        let mut kind = None;
-        for id in &self.kernel {
-            match labels.get(*id)?.role {
-                Some(Role::Switch) => {}
-                // The outermost primitive of the run says it best: a condition variable sleeps in `msleep`.
-                Some(Role::Wait(wait)) => kind = Some(wait),
-                _ => return kind.map(|kind| (kind, Some(*id))),
-            }
-        }
-        kind.map(|kind| (kind, None))
+        let (at, kind) = self.outermost_wait(labels)?;
+        Some((kind, self.kernel.get(at + 1).copied()))
+    }
+
+    /// The wait primitive that says best what is waited for: a condition variable sleeps in `msleep`, so it
+    /// is the outermost one. With its place in the kernel stack.
+    pub(crate) fn outermost_wait(&self, labels: &Labels) -> Option<(usize, WaitKind)> {
+        let machinery = self.kernel.iter().take(self.machinery).enumerate();
+        let waits = machinery.filter_map(|(at, id)| match labels.get(*id)?.role {
+            Some(Role::Wait(kind)) => Some((at, kind)),
+            _ => None,
+        });
+        waits.last()
     }
 
     /// The frame at which it waits, as its side and its index in the [`heaviest`] stack: the first below the
-    /// wait primitive, else the innermost one of all.
+    /// wait primitive, else the innermost one of all. Where a kext called a kernel of which nothing is named,
+    /// it is the frame of the kext.
     #[must_use]
     pub fn waits_at(&self, labels: &Labels) -> Option<(Side, usize)> {
-        let meaningful = |id: &LabelId| labels.get(*id).is_some_and(Label::is_meaningful);
-        if let Some(index) = self.kernel.iter().position(meaningful) {
-            return Some((Side::Kernel, index));
-        }
-        match (self.user.is_empty(), self.kernel.is_empty()) {
-            (false, _) => Some((Side::User, 0)),
-            (true, false) => Some((Side::Kernel, 0)),
-            (true, true) => None,
+        let is_kext = |label: &Label| matches!(label.owner, Owner::Kext | Owner::AppleKext);
+        let is_told = |label: &&Label| label.is_meaningful() && (label.name().is_some() || is_kext(label));
+        let rest = self.kernel.iter().enumerate().skip(self.machinery);
+        let mut candidates = rest.filter_map(|(at, id)| Some((at, labels.get(*id)?)));
+        let first = candidates.clone().find(|(_, label)| label.is_meaningful());
+        let at = match first {
+            Some((_, label)) if !is_told(&label) => {
+                candidates.find(|(_, label)| is_told(label)).or(first)
+            }
+            first => first,
+        };
+        match (at, self.user.is_empty(), self.kernel.is_empty()) {
+            (Some((at, _)), ..) => Some((Side::Kernel, at)),
+            (None, false, _) => Some((Side::User, 0)),
+            (None, true, false) => Some((Side::Kernel, 0)),
+            (None, true, true) => None,
         }
     }
 
@@ -168,6 +188,20 @@ impl ThreadEntry<'_> {
         words.push_str(&process_in_words(self.process));
         words
     }
+}
+
+/// How many of the innermost frames are machinery.
+fn machinery(kernel: &[LabelId], labels: &Labels) -> usize {
+    let mut count = 0;
+    for (at, id) in kernel.iter().enumerate() {
+        let Some(label) = labels.get(*id) else { break };
+        match label.role {
+            Some(Role::Switch | Role::Wait(_) | Role::Panic) => count = at + 1,
+            None if label.name().is_none() && label.owner == Owner::Kernel => {}
+            Some(Role::Entry) | None => break,
+        }
+    }
+    count
 }
 
 /// "zpool (PID 156)".

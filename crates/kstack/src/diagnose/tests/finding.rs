@@ -142,3 +142,21 @@ fn the_panic_and_the_fault_are_told_once() {
     let diagnosis: Diagnosis<'_> = diagnose(&trace);
     assert_eq!(diagnosis.faults, ["assertion", "a null pointer"]);
 }
+
+#[test]
+fn functions_without_a_name_inside_a_wait_do_not_hide_it() {
+    // A stripped kernel: msleep is named, the static function below it is not.
+    let stack = ["kernel:thread_block_reason", "kernel:", "kernel:msleep", "x.spl:spl_cv_wait", "x.spl:taskq_thread"];
+    let trace = Hang::default().process(0, "kernel_task").thread(1, &stack).trace();
+    let diagnosis = diagnose(&trace);
+    assert_eq!(diagnosis.threads.all[0].machinery, 4);
+    assert_eq!(diagnosis.idle.len(), 1);
+}
+
+#[test]
+fn where_the_kernel_has_no_names_a_thread_waits_where_its_kext_called_it() {
+    let stack = ["kernel:", "kernel:", "net.lundman.zfs:", "kernel:"];
+    let trace = Hang::default().process(0, "kernel_task").thread(1, &stack).trace();
+    let diagnosis = diagnose(&trace);
+    assert_eq!(diagnosis.threads.all[0].waits_at(&diagnosis.labels), Some((Side::Kernel, 2)));
+}
