@@ -33,6 +33,8 @@ pub(crate) enum Command {
     Diagnose(cmd::diagnose::Diagnose),
     /// Say what moved between reports of one machine
     Diff(cmd::diff::Diff),
+    /// Draw a capture as a flame graph
+    Flamegraph(cmd::flamegraph::Flamegraph),
     /// Show a report as read, without symbols
     Show(cmd::show::Show),
     /// Show what was loaded where, and which symbol files match or why not

@@ -18,6 +18,7 @@ fn main() -> ExitCode {
         Command::Symbolicate(args) => cmd::symbolicate::run(args),
         Command::Diagnose(args) => cmd::diagnose::run(args),
         Command::Diff(args) => cmd::diff::run(args),
+        Command::Flamegraph(args) => cmd::flamegraph::run(args),
         Command::Show(args) => cmd::show::run(args),
         Command::Images(args) => cmd::images::run(args),
         Command::Lookup(args) => cmd::lookup::run(args),

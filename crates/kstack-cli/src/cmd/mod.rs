@@ -2,6 +2,7 @@
 
 pub(crate) mod diagnose;
 pub(crate) mod diff;
+pub(crate) mod flamegraph;
 pub(crate) mod formats;
 pub(crate) mod images;
 pub(crate) mod lookup;

@@ -35,6 +35,7 @@ pub use label::{Function, Label, LabelId, Labels, Owner, short};
 pub use origin::where_from;
 pub use roles::{Role, WaitKind, role};
 pub use shared::{SharedBy, SharedWait};
+pub(crate) use label::Labeller;
 pub(crate) use threads::process_in_words;
 pub use threads::{ThreadEntry, ThreadIndex, Threads, heaviest};
 pub use waits::{Node, Strength, Via, WaitEdge, Waits};

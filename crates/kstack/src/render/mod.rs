@@ -8,12 +8,17 @@
 pub mod diagnosis;
 mod document;
 mod escape;
+pub mod flamegraph;
+mod firefox;
+mod folded;
 mod frame;
+mod image_color;
 pub mod images;
 mod json;
 mod listing;
 pub mod lookup;
 mod markdown;
+mod paths;
 mod stacks;
 mod text;
 mod wire;
@@ -41,7 +46,14 @@ pub struct Renderer {
 }
 
 /// Every output format; the first is the default.
-pub static RENDERERS: &[Renderer] = &[text::RENDERER, markdown::RENDERER, json::RENDERER];
+pub static RENDERERS: &[Renderer] = &[
+    text::RENDERER,
+    markdown::RENDERER,
+    json::RENDERER,
+    folded::RENDERER,
+    flamegraph::RENDERER,
+    firefox::RENDERER,
+];
 
 /// How a trace is written.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -116,7 +116,7 @@ const PAYLOADS: &[&str] = &[
 ];
 
 /// A trace that shows the name in every place where a name can stand.
-fn named_everywhere(name: &str) -> Trace {
+pub(super) fn named_everywhere(name: &str) -> Trace {
     let own = || Some(name.to_owned());
     let mut found = named(name);
     found.frames = vec![source(name, name, 1, 1), source(name, name, 2, 2)];
@@ -200,7 +200,7 @@ fn options(name: &str) -> RenderOptions {
     }
 }
 
-fn all_payloads() -> impl Iterator<Item = String> {
+pub(super) fn all_payloads() -> impl Iterator<Item = String> {
     let huge = ["A", "`", "\u{202e}", "é"].map(|unit| unit.repeat(1_000_000 / unit.len()));
     PAYLOADS
         .iter()
