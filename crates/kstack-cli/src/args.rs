@@ -144,6 +144,10 @@ pub(crate) struct OutputArgs {
     /// Show C++ and Rust names as the symbol file has them
     #[arg(long)]
     pub(crate) raw_names: bool,
+
+    /// Replace names of processes, paths, user names and boot arguments by placeholders
+    #[arg(long)]
+    pub(crate) redact: bool,
 }
 
 /// When to use colour.

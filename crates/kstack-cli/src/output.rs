@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::{self, BufWriter, Write};
 
 use anyhow::Context;
+use kstack::Trace;
 use kstack::render::{RENDERERS, Renderer};
 
 use crate::args::{OutputArgs, When};
@@ -43,8 +44,20 @@ pub(crate) fn renderer(name: &str) -> Result<&'static Renderer, String> {
         })
 }
 
+/// The traces without what is private, if that was asked for.
+pub(crate) fn redact(args: &OutputArgs, traces: &mut [Trace]) {
+    if args.redact {
+        kstack::redact(traces);
+    }
+}
+
+/// The command to show, if it may be: it names files and processes.
+pub(crate) fn shown_command(args: &OutputArgs) -> Option<String> {
+    (!args.redact).then(command_line)
+}
+
 /// The command as typed, quoted so that a shell reads it back.
-pub(crate) fn command_line() -> String {
+fn command_line() -> String {
     let mut line = "kstack".to_owned();
     for argument in env::args_os().skip(1) {
         line.push(' ');

@@ -11,6 +11,7 @@
 
 pub mod diagnose;
 pub mod missing;
+mod redact;
 pub mod render;
 pub mod resolve;
 pub mod select;
@@ -18,6 +19,7 @@ pub mod select;
 pub use kstack_model as model;
 pub use kstack_parse as parse;
 pub use kstack_symbols as symbols;
+pub use redact::redact;
 pub use render::{RENDERERS, RenderOptions};
 pub use resolve::{ResolveOptions, Trace, resolve};
 pub use select::Selection;

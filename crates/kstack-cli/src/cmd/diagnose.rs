@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::path::PathBuf;
+use std::slice;
 
 use clap::{Args, ValueEnum};
 use kstack::render::diagnosis::{self, Shown};
@@ -65,10 +66,11 @@ pub(crate) fn run(args: &Diagnose) -> anyhow::Result<Exit> {
             if !std::mem::take(&mut first) && args.format != Format::Json {
                 writeln!(out)?;
             }
-            let trace = kstack::resolve(report, &symbols, &args.symbols.options());
+            let mut trace = kstack::resolve(report, &symbols, &args.symbols.options());
+            output::redact(&args.output, slice::from_mut(&mut trace));
             let options = RenderOptions {
                 color: output::color(&args.output),
-                command: Some(output::command_line()),
+                command: output::shown_command(&args.output),
                 raw_names: args.output.raw_names,
                 trace_index: TraceIndex {
                     index: index + 1,

@@ -54,6 +54,7 @@ pub(crate) fn run(args: &Diff) -> anyhow::Result<Exit> {
             traces.push(kstack::resolve(report, &symbols, &args.symbols.options()));
         }
     }
+    output::redact(&args.output, &mut traces);
     let found: Vec<_> = traces.iter().map(diagnose).collect();
     found.get(1).context("there is one trace only; pass a second report to compare it with")?;
     let options = RenderOptions {

@@ -50,7 +50,11 @@ pub(crate) struct Flamegraph {
 
 pub(crate) fn run(args: &Flamegraph) -> anyhow::Result<Exit> {
     let symbols = input::symbols(&args.symbols);
-    let after = trace(args, &args.report, &symbols)?;
+    let mut traces = vec![trace(args, &args.report, &symbols)?];
+    if let Some(path) = &args.before {
+        traces.push(trace(args, path, &symbols)?);
+    }
+    output::redact(&args.output, &mut traces);
     let options = RenderOptions {
         raw_names: args.output.raw_names,
         selection: args.select.selection(),
@@ -58,18 +62,22 @@ pub(crate) fn run(args: &Flamegraph) -> anyhow::Result<Exit> {
     };
     // The picture first: without one, no empty file is left behind.
     let mut picture = Vec::new();
-    match &args.before {
-        None => flamegraph::draw(&after, &options, &mut picture)?,
-        Some(path) => {
-            let before = trace(args, path, &symbols)?;
-            flamegraph::draw_difference(&before, &after, &options, &mut picture)?;
+    let exit = match traces.as_slice() {
+        [after, before] => {
+            flamegraph::draw_difference(before, after, &options, &mut picture)?;
+            Exit::of(after, false)
         }
-    }
+        [after, ..] => {
+            flamegraph::draw(after, &options, &mut picture)?;
+            Exit::of(after, false)
+        }
+        [] => Exit::Done,
+    };
     let mut out = output::open(&args.output)?;
     out.write_all(&picture)?;
     out.flush()?;
     input::complain_about(&symbols);
-    Ok(Exit::of(&after, false))
+    Ok(exit)
 }
 
 fn trace(args: &Flamegraph, path: &Path, symbols: &SymbolSet) -> anyhow::Result<Trace> {

@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::path::PathBuf;
+use std::slice;
 
 use clap::{Args, ValueEnum};
 use kstack::render::{self, RenderOptions, TraceIndex};
@@ -57,7 +58,8 @@ pub(crate) fn run(args: &Images) -> anyhow::Result<Exit> {
         let reports = input::reports(file, &args.input)?;
         let parts = reports.len();
         for (index, report) in reports.into_iter().enumerate() {
-            let trace = kstack::resolve(report, &symbols, &args.symbols.options());
+            let mut trace = kstack::resolve(report, &symbols, &args.symbols.options());
+            output::redact(&args.output, slice::from_mut(&mut trace));
             let options = RenderOptions {
                 color: output::color(&args.output),
                 trace_index: TraceIndex {

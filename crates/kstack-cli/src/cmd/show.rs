@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::path::PathBuf;
+use std::slice;
 
 use clap::Args;
 use kstack::render::{RenderOptions, Renderer, TraceIndex};
@@ -41,10 +42,11 @@ pub(crate) fn run(args: &Show) -> anyhow::Result<Exit> {
     let parts = reports.len();
     let mut out = output::open(&args.output)?;
     for (index, report) in reports.into_iter().enumerate() {
-        let trace = kstack::resolve(report, &SymbolSet::default(), &Default::default());
+        let mut trace = kstack::resolve(report, &SymbolSet::default(), &Default::default());
+        output::redact(&args.output, slice::from_mut(&mut trace));
         let options = RenderOptions {
             color: output::color(&args.output),
-            command: Some(output::command_line()),
+            command: output::shown_command(&args.output),
             facts: true,
             selection: args.select.selection(),
             trace_index: TraceIndex {

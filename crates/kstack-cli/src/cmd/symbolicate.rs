@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::path::PathBuf;
+use std::slice;
 
 use clap::Args;
 use kstack::render::{RenderOptions, Renderer, TraceIndex};
@@ -51,10 +52,11 @@ pub(crate) fn run(args: &Symbolicate) -> anyhow::Result<Exit> {
     let mut exit = Exit::Done;
     let mut out = output::open(&args.output)?;
     for (index, report) in reports.into_iter().enumerate() {
-        let trace = kstack::resolve(report, &symbols, &args.symbols.options());
+        let mut trace = kstack::resolve(report, &symbols, &args.symbols.options());
+        output::redact(&args.output, slice::from_mut(&mut trace));
         let options = RenderOptions {
             color: output::color(&args.output),
-            command: Some(output::command_line()),
+            command: output::shown_command(&args.output),
             raw_names: args.output.raw_names,
             selection: args.select.selection(),
             trace_index: TraceIndex {
