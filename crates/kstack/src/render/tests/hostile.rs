@@ -246,12 +246,13 @@ fn no_name_is_markup_in_markdown() {
         let markdown = render(&payload);
         let active = markdown.chars().find(|c| *c != '\n' && is_hidden(*c));
         assert_eq!(active, None, "{:.40}", payload.escape_default());
-        assert_eq!(
-            skeleton(&markdown),
-            harmless,
-            "{:.40}",
-            payload.escape_default()
-        );
+        let skeleton = skeleton(&markdown);
+        // What does not fit is dropped; what is left still holds every name in code.
+        if markdown.contains("\nDropped to stay under") {
+            assert!(!skeleton.contains("AAAA"), "{:.40}", payload.escape_default());
+            continue;
+        }
+        assert_eq!(skeleton, harmless, "{:.40}", payload.escape_default());
     }
 }
 
