@@ -35,6 +35,10 @@ pub(crate) enum Command {
     Diff(cmd::diff::Diff),
     /// Draw a capture as a flame graph
     Flamegraph(cmd::flamegraph::Flamegraph),
+    /// Sort the kernel's zones by what they hold and how they grew
+    Zones(cmd::zones::Zones),
+    /// Name and count the records of a zone log
+    Leaks(cmd::leaks::Leaks),
     /// Show a report as read, without symbols
     Show(cmd::show::Show),
     /// Show what was loaded where, and which symbol files match or why not

@@ -19,6 +19,8 @@ fn main() -> ExitCode {
         Command::Diagnose(args) => cmd::diagnose::run(args),
         Command::Diff(args) => cmd::diff::run(args),
         Command::Flamegraph(args) => cmd::flamegraph::run(args),
+        Command::Zones(args) => cmd::zones::run(args),
+        Command::Leaks(args) => cmd::leaks::run(args),
         Command::Show(args) => cmd::show::run(args),
         Command::Images(args) => cmd::images::run(args),
         Command::Lookup(args) => cmd::lookup::run(args),

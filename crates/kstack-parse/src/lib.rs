@@ -21,6 +21,8 @@ mod join;
 mod lines;
 mod pattern;
 mod reader;
+pub mod zlog;
+pub mod zones;
 
 pub use error::{Closest, ParseError, ParseErrorKind};
 pub use format::{Content, Format, Limits, Sniff};

@@ -10,11 +10,13 @@
 )]
 
 pub mod diagnose;
+pub mod leaks;
 pub mod missing;
 mod redact;
 pub mod render;
 pub mod resolve;
 pub mod select;
+pub mod zones;
 
 pub use kstack_model as model;
 pub use kstack_parse as parse;

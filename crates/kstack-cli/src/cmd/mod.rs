@@ -5,6 +5,8 @@ pub(crate) mod diff;
 pub(crate) mod flamegraph;
 pub(crate) mod formats;
 pub(crate) mod images;
+pub(crate) mod leaks;
 pub(crate) mod lookup;
 pub(crate) mod show;
 pub(crate) mod symbolicate;
+pub(crate) mod zones;

@@ -139,6 +139,8 @@ pub(crate) struct Labeller<'a> {
     /// Images of the kernel's space by their short names, the first of each.
     by_name: HashMap<String, usize>,
     by_place: HashMap<Place, LabelId>,
+    /// Tells equal labels before anything is copied; there are far fewer of them than frames.
+    by_parts: HashMap<Parts<'a>, LabelId>,
     by_content: HashMap<Label, LabelId>,
     labels: Labels,
 }
@@ -146,6 +148,36 @@ pub(crate) struct Labeller<'a> {
 /// Frames with the same place have the same label. What the report said is
 /// compared by where it is stored: a call tree shares it among stacks.
 type Place = (SpaceId, At, FrameKind, usize);
+
+/// What a label is made of, borrowed from the trace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Parts<'a> {
+    is_kernel: bool,
+    image: Option<usize>,
+    said_image: Option<&'a str>,
+    function: FunctionPart<'a>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum FunctionPart<'a> {
+    Named(&'a str),
+    After(&'a str),
+    Offset(ImageOffset),
+    Address(u64),
+    Unknown,
+}
+
+impl From<FunctionPart<'_>> for Function {
+    fn from(part: FunctionPart<'_>) -> Function {
+        match part {
+            FunctionPart::Named(name) => Function::Named(roles::bare(name).to_owned()),
+            FunctionPart::After(name) => Function::After(roles::bare(name).to_owned()),
+            FunctionPart::Offset(offset) => Function::Offset(offset),
+            FunctionPart::Address(address) => Function::Address(address),
+            FunctionPart::Unknown => Function::Unknown,
+        }
+    }
+}
 
 #[derive(Debug)]
 struct ImageFacts {
@@ -180,6 +212,7 @@ impl<'a> Labeller<'a> {
             images,
             by_name,
             by_place: HashMap::new(),
+            by_parts: HashMap::new(),
             by_content: HashMap::new(),
             labels: Labels::default(),
         }
@@ -189,7 +222,7 @@ impl<'a> Labeller<'a> {
         self.labels
     }
 
-    pub(crate) fn label(&mut self, process: usize, side: Side, frame: &Frame) -> LabelId {
+    pub(crate) fn label(&mut self, process: usize, side: Side, frame: &'a Frame) -> LabelId {
         let said = frame.said.as_ref();
         let said = said.map_or(0, |said| std::sync::Arc::as_ptr(said).addr());
         let space = SpaceId::of(side, process);
@@ -197,8 +230,15 @@ impl<'a> Labeller<'a> {
         if let Some(id) = self.by_place.get(&place) {
             return *id;
         }
-        let label = self.work_out(space, frame);
-        let id = self.intern(label);
+        let parts = self.parts(space, frame);
+        let id = match self.by_parts.get(&parts) {
+            Some(id) => *id,
+            None => {
+                let id = self.intern(self.work_out(parts));
+                self.by_parts.insert(parts, id);
+                id
+            }
+        };
         self.by_place.insert(place, id);
         id
     }
@@ -214,8 +254,9 @@ impl<'a> Labeller<'a> {
         id
     }
 
-    fn work_out(&self, space: SpaceId, frame: &Frame) -> Label {
-        let found = self.trace.resolution(space, frame);
+    fn parts(&self, space: SpaceId, frame: &'a Frame) -> Parts<'a> {
+        let trace = self.trace;
+        let found = trace.resolution(space, frame);
         let (image, offset) = match found {
             Resolution::Named {
                 image,
@@ -226,32 +267,41 @@ impl<'a> Labeller<'a> {
                 image,
                 offset_in_image,
                 ..
-            } => (self.images.get(*image), Some(*offset_in_image)),
+            } => (Some(*image), Some(*offset_in_image)),
             Resolution::Nowhere { .. } => (None, None),
         };
         let named = match found {
             Resolution::Named { named, .. } => match named.certainty {
-                Certainty::Inside => Some(Function::Named(roles::bare(&named.name).to_owned())),
-                Certainty::Nearest => Some(Function::After(roles::bare(&named.name).to_owned())),
+                Certainty::Inside => Some(FunctionPart::Named(&named.name)),
+                Certainty::Nearest => Some(FunctionPart::After(&named.name)),
                 Certainty::Unnamed => None,
             },
             Resolution::ImageOnly { .. } | Resolution::Nowhere { .. } => None,
         };
         let said = frame.said.as_deref();
         let said_name = said.and_then(|said| said.symbol.as_deref());
-        let said_name = || said_name.map(|name| Function::Named(roles::bare(name).to_owned()));
-        let function = match (named, offset, frame.at) {
-            (Some(Function::Named(name)), ..) => Function::Named(name),
-            (other, offset, at) => said_name().or(other).unwrap_or(match (offset, at) {
-                (Some(offset), _) => Function::Offset(offset),
-                (None, At::Absolute(address)) => Function::Address(address.0),
-                (None, At::InImage { offset, .. }) => Function::Offset(offset),
-                (None, At::Unknown) => Function::Unknown,
-            }),
+        let place = match (offset, frame.at) {
+            (Some(offset), _) | (None, At::InImage { offset, .. }) => FunctionPart::Offset(offset),
+            (None, At::Absolute(address)) => FunctionPart::Address(address.0),
+            (None, At::Unknown) => FunctionPart::Unknown,
         };
-        let said_image = said.and_then(|said| said.image.as_deref());
-        let is_kernel = space == SpaceId::Kernel;
-        let (image, owner, is_given_kext) = match (image, said_image) {
+        let function = match (named, said_name) {
+            (Some(FunctionPart::Named(name)), _) => FunctionPart::Named(name),
+            (_, Some(name)) => FunctionPart::Named(name),
+            (other, None) => other.unwrap_or(place),
+        };
+        Parts {
+            is_kernel: space == SpaceId::Kernel,
+            image,
+            said_image: said.and_then(|said| said.image.as_deref()).filter(|_| image.is_none()),
+            function,
+        }
+    }
+
+    fn work_out(&self, parts: Parts<'_>) -> Label {
+        let is_kernel = parts.is_kernel;
+        let image = parts.image.and_then(|image| self.images.get(image));
+        let (image, owner, is_given_kext) = match (image, parts.said_image) {
             (Some(image), _) => (Some(image.name.clone()), image.owner, image.is_given_kext),
             (None, Some(said)) => {
                 let name = short(said);
@@ -269,6 +319,7 @@ impl<'a> Labeller<'a> {
             (None, None) if is_kernel => (None, Owner::Unknown, false),
             (None, None) => (None, Owner::User, false),
         };
+        let function = Function::from(parts.function);
         Label {
             role: match &function {
                 Function::Named(name) if is_kernel => roles::role(name),

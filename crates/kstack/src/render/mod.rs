@@ -18,6 +18,7 @@ mod json;
 mod listing;
 pub mod lookup;
 mod markdown;
+pub mod memory;
 mod paths;
 mod stacks;
 mod text;
