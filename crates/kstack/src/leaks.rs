@@ -94,15 +94,15 @@ mod tests {
 
     #[test]
     fn every_function_is_counted_once_for_each_record() {
-        let record = |caller: &str| {
+        let record = |caller: &str, at: &str| {
             format!(
                 "ALLOC 0xffffff8031110000 : index 1\n\
                  0xffffff7f80e84700 <zfs_kmem_alloc+15>: mov\n\
                  0xffffff7f80e84710 <zfs_kmem_alloc+31>: mov\n\
-                 0xffffff7f80e90000 <{caller}+4>: mov\n\n"
+                 0xffffff7f80e9{at} <{caller}+4>: mov\n\n"
             )
         };
-        let text = record("arc_buf_alloc") + &record("arc_buf_alloc") + &record("dbuf_create");
+        let text = record("arc_buf_alloc", "0000") + &record("arc_buf_alloc", "0000") + &record("dbuf_create", "4000");
         let report = kstack_parse::zlog::read(text.as_bytes(), &Default::default()).unwrap();
         let trace = crate::resolve(report, &Default::default(), &Default::default());
         let leaks = Leaks::of(&trace);

@@ -182,13 +182,17 @@ fn not_one_boot(before: &Diagnosis<'_>, after: &Diagnosis<'_>) -> Option<String>
     {
         return Some("the machine was started anew in between: threads are not the same ones".to_owned());
     }
-    let builds = old.machine.os_build.as_ref().zip(new.machine.os_build.as_ref());
-    if let Some((old, new)) = builds
-        && old != new
-    {
-        return Some(format!(
-            "the systems differ ({old} and {new}): threads are not the same ones"
-        ));
+    let systems = [
+        (&old.machine.os_build, &new.machine.os_build),
+        (&old.machine.kernel_version, &new.machine.kernel_version),
+        (&old.machine.os_version, &new.machine.os_version),
+    ];
+    for (old, new) in systems.into_iter().filter_map(|(old, new)| old.as_ref().zip(new.as_ref())) {
+        if old != new {
+            return Some(format!(
+                "the systems differ ({old} and {new}): threads are not the same ones"
+            ));
+        }
     }
     let slides = (&old.kernel.slides, &new.kernel.slides);
     let differ = !slides.0.is_empty() && !slides.1.is_empty() && slides.0 != slides.1;

@@ -102,7 +102,11 @@ fn hash(
     // A set: how many threads are there and in which order is chance.
     let mut lines: BTreeSet<String> = BTreeSet::new();
     for thread in threads {
-        let stack = meaningful(thread, labels);
+        let mut stack = meaningful(thread, labels);
+        if of == FingerprintOf::Kexts {
+            // A hang is the kext's; with or without the kernel's symbols it is the same one.
+            stack.retain(|label| matches!(label.owner, Owner::Kext | Owner::AppleKext));
+        }
         let named: Vec<&&Label> = stack.iter().filter(|label| label.name().is_some()).collect();
         if named.len() < ENOUGH || named.len() * 2 < stack.len() {
             continue;

@@ -197,11 +197,16 @@ fn machinery(kernel: &[LabelId], labels: &Labels) -> usize {
         let Some(label) = labels.get(*id) else { break };
         match label.role {
             Some(Role::Switch | Role::Wait(_) | Role::Panic) => count = at + 1,
-            None if label.name().is_none() && label.owner == Owner::Kernel => {}
+            None if label.name().is_none() && may_be_kernel(label) => {}
             Some(Role::Entry) | None => break,
         }
     }
     count
+}
+
+/// Where no kernel was given its frames lie nowhere.
+fn may_be_kernel(label: &Label) -> bool {
+    matches!(label.owner, Owner::Kernel | Owner::Unknown)
 }
 
 /// "zpool (PID 156)".

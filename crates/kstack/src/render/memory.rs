@@ -104,7 +104,8 @@ pub fn write_leaks(
             writeln!(out)?;
         }
         let records = count(kind.records, "record");
-        writeln!(out, "{heading}{}: {records}, {} stacks{heading:#}", Visible(kind.name), kind.stacks.len())?;
+        let stacks = Count(kind.stacks.len(), "stack");
+        writeln!(out, "{heading}{}: {records}, {stacks}{heading:#}", Visible(kind.name))?;
         writeln!(out, "\n{heading}Functions, by the records that pass through them:{heading:#}")?;
         for (function, count) in kind.functions.iter().take(shown.most) {
             let name = leaks.function(*function);

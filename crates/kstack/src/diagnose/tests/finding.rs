@@ -160,3 +160,56 @@ fn where_the_kernel_has_no_names_a_thread_waits_where_its_kext_called_it() {
     let diagnosis = diagnose(&trace);
     assert_eq!(diagnosis.threads.all[0].waits_at(&diagnosis.labels), Some((Side::Kernel, 2)));
 }
+
+/// A panic whose frames are addresses that were resolved, at a slide.
+fn resolved(slide: u64) -> Trace {
+    use crate::resolve::{Resolution, SpaceId};
+    use kstack_model::{ImageOffset, VmAddr};
+    use kstack_symbols::{Certainty, Named};
+    let names = ["panic", "arc_read", "dbuf_read"];
+    let frames = (0..3).map(|depth| at(0xffff_ff80_0020_1000 + slide + depth * 0x40));
+    let mut trace = Hang::default()
+        .process(1, "a")
+        .thread(1, &[])
+        .panicked()
+        .with(|thread| thread.stacks[0].frames = frames.collect())
+        .trace();
+    let frames = trace.report.processes[0].threads[0].stacks[0].frames.clone();
+    for (frame, name) in frames.into_iter().zip(names) {
+        let named = Named {
+            raw: name.to_owned(),
+            name: name.to_owned(),
+            start: VmAddr(0),
+            certainty: Certainty::Inside,
+            frames: Vec::new(),
+        };
+        let resolution = Resolution::Named {
+            image: 0,
+            offset_in_image: ImageOffset(0),
+            looked_up: VmAddr(0),
+            offset: 4,
+            named: Box::new(named),
+        };
+        trace.resolutions.insert((SpaceId::Kernel, frame.at, frame.kind), resolution);
+    }
+    trace
+}
+
+#[test]
+fn a_boot_at_another_slide_has_the_same_fingerprint() {
+    let (one, other) = (resolved(0), resolved(0x1a40_0000));
+    assert_ne!(one.report, other.report);
+    assert!(hash(&one).is_some());
+    assert_eq!(hash(&one), hash(&other));
+}
+
+#[test]
+fn a_hang_has_the_same_fingerprint_with_and_without_the_kernels_symbols() {
+    let stack = |call: &str| {
+        let frames = ["kernel:msleep", "x.zfs:zio_wait", "x.zfs:arc_read", call];
+        Hang::default().process(1, "a").thread(1, &frames).trace()
+    };
+    let with = stack("kernel:VNOP_READ");
+    assert!(hash(&with).is_some());
+    assert_eq!(hash(&with), hash(&stack("kernel:")));
+}
