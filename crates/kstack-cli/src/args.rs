@@ -149,12 +149,20 @@ pub(crate) struct OutputArgs {
     #[arg(long)]
     pub(crate) raw_names: bool,
 
+    /// Show the answer page by page, with `$KSTACK_PAGER`, `$PAGER` or less
+    #[arg(long, value_name = "WHEN", default_value = "auto", num_args = 0..=1, default_missing_value = "always")]
+    pub(crate) pager: When,
+
+    /// Print the answer without a pager
+    #[arg(long, conflicts_with = "pager")]
+    pub(crate) no_pager: bool,
+
     /// Replace names of processes, paths, user names and boot arguments by placeholders
     #[arg(long)]
     pub(crate) redact: bool,
 }
 
-/// When to use colour.
+/// When to use colour, or a pager.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum When {
     /// On a terminal, unless `NO_COLOR` is set

@@ -5,6 +5,8 @@ mod cmd;
 mod exit;
 mod input;
 mod output;
+mod pager;
+mod progress;
 
 use std::process::ExitCode;
 

@@ -33,8 +33,7 @@ static FRAME: Pattern = Pattern::new(|| {
         )?",
     )
 });
-static OLDEST: Pattern =
-    Pattern::new(|| compile(r"(?i)oldest record is at log index\s+(\d+)"));
+static OLDEST: Pattern = Pattern::new(|| compile(r"(?i)oldest record is at log index\s+(\d+)"));
 
 /// Reads records of a zone log. Each kind of record is a thread, each distinct backtrace a stack whose
 /// samples are the records that have it.
@@ -49,7 +48,8 @@ pub fn read(bytes: &[u8], limits: &Limits) -> Result<Report, ParseError> {
         log.line(line.text, line.position());
     }
     log.close();
-    log.report(limits).ok_or_else(|| ParseError::nothing("zlog"))
+    log.report(limits)
+        .ok_or_else(|| ParseError::nothing("zlog"))
 }
 
 #[derive(Default)]
@@ -76,14 +76,19 @@ struct Counted {
 impl Log {
     fn line(&mut self, text: &str, position: Position) {
         if let Some(oldest) = OLDEST.captures(text) {
-            if let Some(index) = oldest.get(1).and_then(|index| index.as_str().parse::<u64>().ok()) {
+            if let Some(index) = oldest
+                .get(1)
+                .and_then(|index| index.as_str().parse::<u64>().ok())
+            {
                 self.facts.push(Fact::new("oldest record", index));
             }
             return;
         }
         if let Some(record) = RECORD.captures(text) {
             self.close();
-            let is_free = record.get(1).is_some_and(|kind| kind.as_str().eq_ignore_ascii_case("free"));
+            let is_free = record
+                .get(1)
+                .is_some_and(|kind| kind.as_str().eq_ignore_ascii_case("free"));
             self.open = Some(Record {
                 kind: if is_free { "FREE" } else { "ALLOC" },
                 position,
@@ -107,17 +112,21 @@ impl Log {
             return;
         };
         if record.frames.is_empty() {
-            self.notes.push(Note::at(record.position, "a record without frames"));
+            self.notes
+                .push(Note::at(record.position, "a record without frames"));
             return;
         }
         let addresses = record.frames.iter().map(|frame| match frame.at {
             kstack_model::At::Absolute(address) => address.0,
             _ => 0,
         });
-        let known = self.records.entry((record.kind, addresses.collect())).or_insert(Counted {
-            frames: record.frames,
-            count: 0,
-        });
+        let known = self
+            .records
+            .entry((record.kind, addresses.collect()))
+            .or_insert(Counted {
+                frames: record.frames,
+                count: 0,
+            });
         known.count += 1;
     }
 
@@ -129,7 +138,9 @@ impl Log {
         let mut room = limits.frames;
         for ((kind, _), counted) in self.records {
             let Some(left) = room.checked_sub(counted.frames.len()) else {
-                self.notes.push(Note::new("more backtraces than are read; the rest is left out"));
+                self.notes.push(Note::new(
+                    "more backtraces than are read; the rest is left out",
+                ));
                 break;
             };
             room = left;
@@ -202,7 +213,10 @@ mod tests {
         let threads = report.processes[0].threads.iter();
         let stacks = threads.flat_map(|thread| {
             let name = thread.name.as_deref().unwrap();
-            thread.stacks.iter().map(move |stack| (name, stack.samples, stack.frames.len()))
+            thread
+                .stacks
+                .iter()
+                .map(move |stack| (name, stack.samples, stack.frames.len()))
         });
         stacks.collect()
     }
@@ -211,8 +225,14 @@ mod tests {
     fn equal_backtraces_are_one_stack_with_its_count() {
         let report = read(GDB.as_bytes(), &Limits::default()).unwrap();
         assert_eq!(shape(&report), [("ALLOC", 2, 2), ("FREE", 1, 1)]);
-        let said = report.processes[0].threads[0].stacks[0].frames[0].said.clone().unwrap();
-        assert_eq!((said.symbol.as_deref(), said.offset), (Some("zalloc_canblock"), Some(78)));
+        let said = report.processes[0].threads[0].stacks[0].frames[0]
+            .said
+            .clone()
+            .unwrap();
+        assert_eq!(
+            (said.symbol.as_deref(), said.offset),
+            (Some("zalloc_canblock"), Some(78))
+        );
     }
 
     #[test]
@@ -221,7 +241,10 @@ mod tests {
         let report = read(text.as_bytes(), &Limits::default()).unwrap();
         assert_eq!(shape(&report), [("ALLOC", 1, 2)]);
         let frames = &report.processes[0].threads[0].stacks[0].frames;
-        assert_eq!(frames[0].said.as_ref().unwrap().image.as_deref(), Some("kernel"));
+        assert_eq!(
+            frames[0].said.as_ref().unwrap().image.as_deref(),
+            Some("kernel")
+        );
     }
 
     #[test]

@@ -95,11 +95,15 @@ impl Titles {
     /// Of a line that starts with ZONE and ends with NAME.
     fn of(text: &str) -> Option<Titles> {
         let is_title = |c: char| c.is_ascii_uppercase() || c == '_';
-        let mut words = text.split(|c: char| !is_title(c)).filter(|word| !word.is_empty());
+        let mut words = text
+            .split(|c: char| !is_title(c))
+            .filter(|word| !word.is_empty());
         if words.next() != Some("ZONE") || !text.trim_end().ends_with("NAME") {
             return None;
         }
-        let words: Vec<&str> = words.take_while(|word| !matches!(*word, "FLAGS" | "NAME")).collect();
+        let words: Vec<&str> = words
+            .take_while(|word| !matches!(*word, "FLAGS" | "NAME"))
+            .collect();
         let column = |names: &[&str]| {
             let mut names = names.iter();
             names.find_map(|name| words.iter().position(|word| word == name))
@@ -147,7 +151,9 @@ fn flags_and_name<'a>(words: impl Iterator<Item = &'a str>) -> (String, String) 
     let mut flags = String::new();
     let mut name: Vec<&str> = Vec::new();
     for word in words {
-        let is_flags = word.chars().all(|c| c.is_ascii_uppercase() || "$@*".contains(c));
+        let is_flags = word
+            .chars()
+            .all(|c| c.is_ascii_uppercase() || "$@*".contains(c));
         if name.is_empty() && is_flags {
             flags.push_str(word);
         } else if word.starts_with("(max:") {
@@ -172,7 +178,11 @@ fn zprint_row(text: &str) -> Row {
     let words: Vec<&str> = text.split_whitespace().collect();
     let is_column = |word: &&str| number(word).is_some() || is_dashes(word);
     // The name may have blanks and numbers in it, so the numbers are counted from the right.
-    let flags = words.iter().rev().take_while(|word| !is_column(word)).count();
+    let flags = words
+        .iter()
+        .rev()
+        .take_while(|word| !is_column(word))
+        .count();
     let end = words.len() - flags;
     let Some(start) = end.checked_sub(ZPRINT_COLUMNS).filter(|start| *start > 0) else {
         return Row::Other;
@@ -182,7 +192,7 @@ fn zprint_row(text: &str) -> Row {
     else {
         return Row::Other;
     };
-    if !columns.iter().all(|word| is_column(&word)) || flags.iter().any(|word| word.len() > 3) {
+    if !columns.iter().all(is_column) || flags.iter().any(|word| word.len() > 3) {
         return Row::Other;
     }
     let at = |column: usize| columns.get(column).and_then(|word| number(word));
@@ -215,7 +225,11 @@ fn number(word: &str) -> Option<u64> {
         _ => (word, 0),
     };
     let (whole, part) = digits.split_once('.').unwrap_or((digits, ""));
-    if whole.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') {
+    if whole.is_empty()
+        || !digits
+            .bytes()
+            .all(|byte| byte.is_ascii_digit() || byte == b'.')
+    {
         return None;
     }
     let whole: u64 = whole.parse().ok()?;
@@ -274,7 +288,12 @@ ZONE               COUNT   TOT_SZ   MAX_SZ   ELT_SZ ALLOC_SZ         TOT_ALLOC  
         let zones = read(text.as_bytes()).unwrap();
         assert_eq!(zones.notes, []);
         let zones = zones.zones.into_iter();
-        zones.map(|zone| Zone { flags: String::new(), ..zone }).collect()
+        zones
+            .map(|zone| Zone {
+                flags: String::new(),
+                ..zone
+            })
+            .collect()
     }
 
     #[test]
@@ -296,7 +315,10 @@ ZONE               COUNT   TOT_SZ   MAX_SZ   ELT_SZ ALLOC_SZ         TOT_ALLOC  
         assert_eq!(lldb[0], zone("zones", 592, 143, 90112, None));
         assert_eq!(lldb[1], zone("vm objects", 128, 12000, 1_572_864, None));
         let gdb = without_flags(KGMACROS);
-        assert_eq!((gdb[0].element, gdb[0].in_use, gdb[0].most), (592, 143, Some(121_856)));
+        assert_eq!(
+            (gdb[0].element, gdb[0].in_use, gdb[0].most),
+            (592, 143, Some(121_856))
+        );
     }
 
     #[test]

@@ -23,7 +23,13 @@ fn diagnose(c: &mut Criterion) {
         b.iter(|| {
             let diagnosis = kstack::diagnose::diagnose(&trace);
             let mut out = Vec::new();
-            write_text(&diagnosis, &RenderOptions::default(), Shown::default(), &mut out).unwrap();
+            write_text(
+                &diagnosis,
+                &RenderOptions::default(),
+                Shown::default(),
+                &mut out,
+            )
+            .unwrap();
             black_box(out)
         });
     });
@@ -48,7 +54,7 @@ fn report() -> Report {
                 stacks: vec![Stack::new(Side::Kernel, frames.collect())],
                 ..Thread::default()
             });
-            if id % 3 == 0 {
+            if id.is_multiple_of(3) {
                 process.waits.push(WaitInfo {
                     waiter: id,
                     wait_type: WaitType(1),

@@ -46,7 +46,11 @@ impl<'a> Leaks<'a> {
                     functions: Vec::new(),
                 };
                 let mut functions: BTreeMap<LabelId, u64> = BTreeMap::new();
-                for stack in thread.stacks.iter().filter(|stack| stack.side == Side::Kernel) {
+                for stack in thread
+                    .stacks
+                    .iter()
+                    .filter(|stack| stack.side == Side::Kernel)
+                {
                     let frames = stack.frames.iter();
                     let mut labels: Vec<LabelId> = frames
                         .map(|frame| labeller.label(index, stack.side, frame))
@@ -60,9 +64,11 @@ impl<'a> Leaks<'a> {
                     kind.records = kind.records.saturating_add(stack.samples);
                     kind.stacks.push((stack, stack.samples));
                 }
-                kind.stacks.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+                kind.stacks
+                    .sort_by_key(|(_, count)| std::cmp::Reverse(*count));
                 kind.functions = functions.into_iter().collect();
-                kind.functions.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+                kind.functions
+                    .sort_by_key(|(_, count)| std::cmp::Reverse(*count));
                 leaks.kinds.push(kind);
             }
         }
@@ -70,7 +76,7 @@ impl<'a> Leaks<'a> {
         leaks
     }
 
-    /// What a function is called: "zfs_kmem_alloc (in zfs)".
+    /// What a function is called: `zfs_kmem_alloc (in zfs)`.
     #[must_use]
     pub fn function(&self, id: LabelId) -> String {
         self.labels.get(id).map(Label::in_words).unwrap_or_default()
@@ -83,7 +89,9 @@ impl LeakKind<'_> {
     pub fn per_mille(&self, count: u64) -> u64 {
         match self.records {
             0 => 0,
-            records => u64::try_from(u128::from(count) * 1000 / u128::from(records)).unwrap_or(1000),
+            records => {
+                u64::try_from(u128::from(count) * 1000 / u128::from(records)).unwrap_or(1000)
+            }
         }
     }
 }
@@ -102,11 +110,15 @@ mod tests {
                  0xffffff7f80e9{at} <{caller}+4>: mov\n\n"
             )
         };
-        let text = record("arc_buf_alloc", "0000") + &record("arc_buf_alloc", "0000") + &record("dbuf_create", "4000");
+        let text = record("arc_buf_alloc", "0000")
+            + &record("arc_buf_alloc", "0000")
+            + &record("dbuf_create", "4000");
         let report = kstack_parse::zlog::read(text.as_bytes(), &Default::default()).unwrap();
         let trace = crate::resolve(report, &Default::default(), &Default::default());
         let leaks = Leaks::of(&trace);
-        let [kind] = leaks.kinds.as_slice() else { panic!() };
+        let [kind] = leaks.kinds.as_slice() else {
+            panic!()
+        };
         assert_eq!((kind.name, kind.records), ("ALLOC", 3));
         let counted = kind.functions.iter();
         let counted: Vec<(String, u64, u64)> = counted

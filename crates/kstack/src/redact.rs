@@ -46,7 +46,11 @@ pub fn redact(traces: &mut [Trace]) {
         #[expect(clippy::iter_over_hash_type, reason = "each is changed for itself")]
         for resolution in trace.resolutions.values_mut() {
             if let Resolution::Named { named, .. } = resolution {
-                for file in named.frames.iter_mut().filter_map(|frame| frame.file.as_mut()) {
+                for file in named
+                    .frames
+                    .iter_mut()
+                    .filter_map(|frame| frame.file.as_mut())
+                {
                     *file = secrets.without_folder(file);
                 }
             }
@@ -73,7 +77,11 @@ impl Secrets {
                     names.add(process.name.as_deref());
                 }
             }
-            let of_processes = trace.report.processes.iter().map(|process| process.path.as_deref());
+            let of_processes = trace
+                .report
+                .processes
+                .iter()
+                .map(|process| process.path.as_deref());
             let of_images = trace.images.iter().map(|image| image.image.path.as_deref());
             for path in of_processes.chain(of_images).flatten() {
                 users.add(user(path));
@@ -86,12 +94,19 @@ impl Secrets {
         }
         let mut placeholders = BTreeMap::new();
         // The first to name something wins: an executable is called as its process is.
-        for (secret, placeholder) in [names, paths, users, executables].into_iter().flat_map(|all| all.found) {
+        for (secret, placeholder) in [names, paths, users, executables]
+            .into_iter()
+            .flat_map(|all| all.found)
+        {
             placeholders.entry(secret).or_insert(placeholder);
         }
-        let searched = placeholders.keys().filter(|secret| secret.len() >= SHORTEST);
+        let searched = placeholders
+            .keys()
+            .filter(|secret| secret.len() >= SHORTEST);
         let found: Vec<String> = searched.cloned().collect();
-        let finder = AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(&found);
+        let finder = AhoCorasick::builder()
+            .match_kind(MatchKind::LeftmostLongest)
+            .build(&found);
         Secrets {
             placeholders,
             // Too much to search for at once is more than a file can hold; then sentences go as a whole.
@@ -158,13 +173,18 @@ impl Secrets {
     fn thread(&self, thread: &mut Thread, is_kernel: bool) {
         // Programs put titles and addresses of pages into the names of their threads.
         for name in [&mut thread.name, &mut thread.queue] {
-            if let Some(name) = name.as_mut().filter(|name| !is_kernel && !name.starts_with("com.apple.")) {
+            if let Some(name) = name
+                .as_mut()
+                .filter(|name| !is_kernel && !name.starts_with("com.apple."))
+            {
                 *name = "(redacted)".to_owned();
             }
         }
         self.facts(&mut thread.facts);
         for frame in thread.stacks.iter_mut().flat_map(|stack| &mut stack.frames) {
-            let Some(said) = &mut frame.said else { continue };
+            let Some(said) = &mut frame.said else {
+                continue;
+            };
             let mut redacted = Said::clone(said);
             self.said(&mut redacted);
             if redacted != **said {
@@ -175,10 +195,8 @@ impl Secrets {
 
     fn said(&self, said: &mut Said) {
         self.name(&mut said.image);
-        for text in [&mut said.file, &mut said.remark] {
-            if let Some(text) = text {
-                *text = self.text(text);
-            }
+        for text in [&mut said.file, &mut said.remark].into_iter().flatten() {
+            *text = self.text(text);
         }
         for inlined in &mut said.inlined {
             self.said(inlined);
@@ -225,7 +243,10 @@ impl Secrets {
         // Of a bundle the bundle is what the user knows the file by.
         let inside = path.find(".kext").or_else(|| path.find(".dSYM"));
         let end = inside.unwrap_or(path.len());
-        let start = path.get(..end).and_then(|head| head.rfind('/')).map_or(0, |at| at + 1);
+        let start = path
+            .get(..end)
+            .and_then(|head| head.rfind('/'))
+            .map_or(0, |at| at + 1);
         self.text(path.get(start..).unwrap_or(path))
     }
 
@@ -297,14 +318,20 @@ fn is_system(path: &str) -> bool {
 
 /// Whose home a path is in.
 fn user(path: &str) -> Option<&str> {
-    let rest = path.strip_prefix("/Users/").or_else(|| path.strip_prefix("/home/"))?;
-    rest.split('/').next().filter(|user| !user.is_empty() && *user != "Shared")
+    let rest = path
+        .strip_prefix("/Users/")
+        .or_else(|| path.strip_prefix("/home/"))?;
+    rest.split('/')
+        .next()
+        .filter(|user| !user.is_empty() && *user != "Shared")
 }
 
 /// Whether nothing of the same word stands on either side.
 fn is_word(text: &str, start: usize, end: usize) -> bool {
     let is_part = |c: char| c.is_alphanumeric() || c == '_';
-    let before = text.get(..start).and_then(|before| before.chars().next_back());
+    let before = text
+        .get(..start)
+        .and_then(|before| before.chars().next_back());
     let after = text.get(end..).and_then(|after| after.chars().next());
     !before.is_some_and(is_part) && !after.is_some_and(is_part)
 }
@@ -320,9 +347,16 @@ fn without_paths(text: &str) -> String {
         let (before, path) = path.split_at_checked(at).unwrap_or((path, ""));
         shown.push_str(before);
         // One slash is a unit, a date or "and/or"; a path has folders.
-        if path.matches('/').count() > 1 && !is_system(path) && (before.is_empty() || !before.ends_with(char::is_alphanumeric)) {
+        if path.matches('/').count() > 1
+            && !is_system(path)
+            && (before.is_empty() || !before.ends_with(char::is_alphanumeric))
+        {
             shown.push_str("…/");
-            shown.push_str(path.rsplit('/').find(|name| !name.is_empty()).unwrap_or_default());
+            shown.push_str(
+                path.rsplit('/')
+                    .find(|name| !name.is_empty())
+                    .unwrap_or_default(),
+            );
         } else {
             shown.push_str(path);
         }
@@ -343,7 +377,10 @@ mod tests {
             file: Some("/Users/alice/src/main.c".to_owned()),
             ..Said::default()
         };
-        let stack = Stack::new(Side::User, vec![Frame::unplaced(said, FrameKind::ReturnAddress)]);
+        let stack = Stack::new(
+            Side::User,
+            vec![Frame::unplaced(said, FrameKind::ReturnAddress)],
+        );
         let process = |pid, name: &str, path: &str| Process {
             pid: Some(pid),
             name: Some(name.to_owned()),
@@ -385,17 +422,36 @@ mod tests {
     fn one_secret_has_one_placeholder_and_the_kernel_keeps_its_names() {
         let mut trace = crate::resolve(report(), &Default::default(), &Default::default());
         redact(std::slice::from_mut(&mut trace));
-        let names: Vec<_> = trace.report.processes.iter().map(|process| process.name.as_deref()).collect();
-        assert_eq!(names, [Some("kernel_task"), Some("process-1"), Some("process-1")]);
-        assert_eq!(trace.report.processes[0].threads[0].name.as_deref(), Some("txg_sync"));
-        assert_eq!(trace.report.processes[2].path.as_deref(), Some("/usr/libexec/secret"));
-        let Value::Text(panic) = &trace.report.facts[0].value else { panic!() };
+        let names: Vec<_> = trace
+            .report
+            .processes
+            .iter()
+            .map(|process| process.name.as_deref())
+            .collect();
+        assert_eq!(
+            names,
+            [Some("kernel_task"), Some("process-1"), Some("process-1")]
+        );
+        assert_eq!(
+            trace.report.processes[0].threads[0].name.as_deref(),
+            Some("txg_sync")
+        );
+        assert_eq!(
+            trace.report.processes[2].path.as_deref(),
+            Some("/usr/libexec/secret")
+        );
+        let Value::Text(panic) = &trace.report.facts[0].value else {
+            panic!()
+        };
         assert_eq!(panic, "BSD process name: process-1, of user-1, at …/y.c");
     }
 
     #[test]
     fn words_that_only_look_like_paths_stay() {
-        assert_eq!(without_paths("and/or, 1/2, /System/Library/x.kext"), "and/or, 1/2, /System/Library/x.kext");
+        assert_eq!(
+            without_paths("and/or, 1/2, /System/Library/x.kext"),
+            "and/or, 1/2, /System/Library/x.kext"
+        );
         assert_eq!(without_paths("(/Users/a/b.c:12)"), "(…/b.c:12)");
     }
 }

@@ -25,7 +25,10 @@ impl ZoneHistory {
     /// Elements in use in the last table minus those in the first; `None` unless both have it.
     #[must_use]
     pub fn growth(&self) -> Option<i64> {
-        let (first, last) = (self.tables.first()?.as_ref()?, self.tables.last()?.as_ref()?);
+        let (first, last) = (
+            self.tables.first()?.as_ref()?,
+            self.tables.last()?.as_ref()?,
+        );
         let last_count = i64::try_from(last.in_use).ok()?;
         last_count.checked_sub(i64::try_from(first.in_use).ok()?)
     }
@@ -40,8 +43,11 @@ impl ZoneHistory {
     /// Whether it was never smaller than in the table before, and grew at least once.
     #[must_use]
     pub fn only_grew(&self) -> bool {
-        let counts: Option<Vec<u64>> =
-            self.tables.iter().map(|zone| zone.as_ref().map(|zone| zone.in_use)).collect();
+        let counts: Option<Vec<u64>> = self
+            .tables
+            .iter()
+            .map(|zone| zone.as_ref().map(|zone| zone.in_use))
+            .collect();
         let Some(counts) = counts else { return false };
         counts.is_sorted() && counts.first() < counts.last()
     }
@@ -57,7 +63,9 @@ pub fn histories(tables: &[Vec<Zone>]) -> Vec<ZoneHistory> {
     let mut by_name: BTreeMap<&str, Vec<Option<Zone>>> = BTreeMap::new();
     for (index, table) in tables.iter().enumerate() {
         for zone in table {
-            let history = by_name.entry(&zone.name).or_insert_with(|| vec![None; tables.len()]);
+            let history = by_name
+                .entry(&zone.name)
+                .or_insert_with(|| vec![None; tables.len()]);
             if let Some(slot) = history.get_mut(index) {
                 match slot {
                     // Some zones share a name; together they are what grows.
@@ -80,7 +88,10 @@ pub fn histories(tables: &[Vec<Zone>]) -> Vec<ZoneHistory> {
         })
         .collect();
     let used = |history: &ZoneHistory| history.last().map_or(0, Zone::used);
-    let all: u128 = histories.iter().map(|history| u128::from(used(history))).sum();
+    let all: u128 = histories
+        .iter()
+        .map(|history| u128::from(used(history)))
+        .sum();
     for history in &mut histories {
         history.suspected = suspicions(history, all);
     }
@@ -102,7 +113,11 @@ fn suspicions(history: &ZoneHistory, all: u128) -> Vec<String> {
         && bytes >= WORTH_A_LOOK
         && history.only_grew()
     {
-        let always = if tables > 2 { " and never shrank in between" } else { "" };
+        let always = if tables > 2 {
+            " and never shrank in between"
+        } else {
+            ""
+        };
         why.push(format!(
             "grew by {elements} elements of {} bytes, {bytes} bytes in all{always}",
             last.element
@@ -123,7 +138,8 @@ fn suspicions(history: &ZoneHistory, all: u128) -> Vec<String> {
     }
     if !why.is_empty() {
         // Zones named by a size alone serve everyone who asks for that much.
-        let is_shared = history.name.starts_with("kalloc.") || history.name.starts_with("default.kalloc");
+        let is_shared =
+            history.name.starts_with("kalloc.") || history.name.starts_with("default.kalloc");
         let shared = match is_shared {
             true => "every allocation up to its size lands here; ",
             false => "",
@@ -152,7 +168,8 @@ mod tests {
 
     #[test]
     fn a_zone_that_only_grew_is_suspected_with_its_numbers() {
-        let tables = [1000, 50_000, 90_000].map(|count| vec![zone("kalloc.128", 128, count), zone("zones", 592, 100)]);
+        let tables = [1000, 50_000, 90_000]
+            .map(|count| vec![zone("kalloc.128", 128, count), zone("zones", 592, 100)]);
         let histories = histories(&tables);
         assert_eq!(histories[0].name, "kalloc.128");
         assert_eq!(histories[0].growth(), Some(89_000));
@@ -160,7 +177,13 @@ mod tests {
             histories[0].suspected[0],
             "grew by 89000 elements of 128 bytes, 11392000 bytes in all and never shrank in between"
         );
-        assert!(histories[0].suspected.last().unwrap().contains("zlog=kalloc.128"));
+        assert!(
+            histories[0]
+                .suspected
+                .last()
+                .unwrap()
+                .contains("zlog=kalloc.128")
+        );
         assert!(histories[1].suspected.is_empty());
     }
 

@@ -70,6 +70,7 @@ pub(crate) fn run(args: &Diagnose) -> anyhow::Result<Exit> {
             output::redact(&args.output, slice::from_mut(&mut trace));
             let options = RenderOptions {
                 color: output::color(&args.output),
+                columns: output::columns(&args.output),
                 command: output::shown_command(&args.output),
                 raw_names: args.output.raw_names,
                 trace_index: TraceIndex {

@@ -56,9 +56,12 @@ pub(crate) fn run(args: &Diff) -> anyhow::Result<Exit> {
     }
     output::redact(&args.output, &mut traces);
     let found: Vec<_> = traces.iter().map(diagnose).collect();
-    found.get(1).context("there is one trace only; pass a second report to compare it with")?;
+    found
+        .get(1)
+        .context("there is one trace only; pass a second report to compare it with")?;
     let options = RenderOptions {
         color: output::color(&args.output),
+        columns: output::columns(&args.output),
         raw_names: args.output.raw_names,
         ..RenderOptions::default()
     };
@@ -67,15 +70,25 @@ pub(crate) fn run(args: &Diff) -> anyhow::Result<Exit> {
     for (number, pair) in found.windows(2).enumerate() {
         let [before, after] = pair else { continue };
         if args.format == Format::Text {
-            writeln!(out, "{}Trace {} and trace {}", if number > 0 { "\n" } else { "" }, number + 1, number + 2)?;
+            writeln!(
+                out,
+                "{}Trace {} and trace {}",
+                if number > 0 { "\n" } else { "" },
+                number + 1,
+                number + 2
+            )?;
         }
         let changed = compare(before, after);
         match args.format {
             Format::Text => {
-                diagnosis::write_comparison_text(before, after, &changed, &options, shown, &mut out)?;
+                diagnosis::write_comparison_text(
+                    before, after, &changed, &options, shown, &mut out,
+                )?;
             }
             Format::Markdown => {
-                diagnosis::write_comparison_markdown(before, after, &changed, &options, shown, &mut out)?;
+                diagnosis::write_comparison_markdown(
+                    before, after, &changed, &options, shown, &mut out,
+                )?;
             }
             Format::Json => diagnosis::write_comparison_json(before, after, &changed, &mut out)?,
         }

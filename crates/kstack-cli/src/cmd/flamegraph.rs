@@ -92,5 +92,9 @@ fn trace(args: &Flamegraph, path: &Path, symbols: &SymbolSet) -> anyhow::Result<
     }
     let at = args.trace.checked_sub(1).filter(|at| *at < count);
     let at = at.with_context(|| format!("--trace {}: the file has {count}", args.trace))?;
-    Ok(kstack::resolve(reports.swap_remove(at), symbols, &args.symbols.options()))
+    Ok(kstack::resolve(
+        reports.swap_remove(at),
+        symbols,
+        &args.symbols.options(),
+    ))
 }

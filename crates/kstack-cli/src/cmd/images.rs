@@ -62,6 +62,7 @@ pub(crate) fn run(args: &Images) -> anyhow::Result<Exit> {
             output::redact(&args.output, slice::from_mut(&mut trace));
             let options = RenderOptions {
                 color: output::color(&args.output),
+                columns: output::columns(&args.output),
                 trace_index: TraceIndex {
                     index: index + 1,
                     of: parts,

@@ -70,7 +70,13 @@ pub(crate) fn run(args: &Leaks) -> anyhow::Result<Exit> {
     let as_trace = |name: &str| RENDERERS.iter().find(|renderer| renderer.name == name);
     let renderer = match args.format {
         Format::Text => {
-            memory::write_leaks(&trace, &Counted::of(&trace), &options, shown(args.all), &mut out)?;
+            memory::write_leaks(
+                &trace,
+                &Counted::of(&trace),
+                &options,
+                shown(args.all),
+                &mut out,
+            )?;
             None
         }
         Format::Json => {

@@ -46,6 +46,7 @@ pub(crate) fn run(args: &Show) -> anyhow::Result<Exit> {
         output::redact(&args.output, slice::from_mut(&mut trace));
         let options = RenderOptions {
             color: output::color(&args.output),
+            columns: output::columns(&args.output),
             command: output::shown_command(&args.output),
             facts: true,
             selection: args.select.selection(),

@@ -1,5 +1,6 @@
 //! `kstack symbolicate`: report + symbol files → one annotated trace.
 
+use std::fs;
 use std::io::Write;
 use std::path::PathBuf;
 use std::slice;
@@ -9,6 +10,7 @@ use kstack::render::{RenderOptions, Renderer, TraceIndex};
 
 use crate::args::{InputArgs, OutputArgs, SelectArgs, SymbolArgs};
 use crate::exit::Exit;
+use crate::progress::Progress;
 use crate::{input, output};
 
 /// Name every frame of a report.
@@ -46,16 +48,25 @@ pub(crate) struct Symbolicate {
 }
 
 pub(crate) fn run(args: &Symbolicate) -> anyhow::Result<Exit> {
+    let size = fs::metadata(&args.report).map_or(0, |file| file.len());
+    let progress = Progress::of(usize::try_from(size).unwrap_or(usize::MAX));
+    progress.step("reading the report");
     let reports = input::reports(&args.report, &args.input)?;
+    progress.step("reading the symbol files");
     let symbols = input::symbols(&args.symbols);
     let parts = reports.len();
     let mut exit = Exit::Done;
     let mut out = output::open(&args.output)?;
     for (index, report) in reports.into_iter().enumerate() {
+        progress.step(&format!(
+            "naming the frames of trace {} of {parts}",
+            index + 1
+        ));
         let mut trace = kstack::resolve(report, &symbols, &args.symbols.options());
         output::redact(&args.output, slice::from_mut(&mut trace));
         let options = RenderOptions {
             color: output::color(&args.output),
+            columns: output::columns(&args.output),
             command: output::shown_command(&args.output),
             raw_names: args.output.raw_names,
             selection: args.select.selection(),
@@ -65,6 +76,7 @@ pub(crate) fn run(args: &Symbolicate) -> anyhow::Result<Exit> {
             },
             ..RenderOptions::default()
         };
+        progress.clear();
         (args.format.write)(&trace, &options, &mut out)?;
         exit = exit.max(Exit::of(&trace, args.strict));
     }

@@ -62,7 +62,10 @@ impl Chains {
                         }
                     }
                 }
-                Some(end) => ends.entry(end).or_default().take(behind + 1, length + 1, far_end),
+                Some(end) => ends
+                    .entry(end)
+                    .or_default()
+                    .take(behind + 1, length + 1, far_end),
                 None if behind > 0 => ends
                     .entry(Node::Thread(thread))
                     .or_default()
@@ -70,7 +73,10 @@ impl Chains {
                 None => {}
             }
         }
-        let mut roots: Vec<Root> = ends.into_iter().map(|(node, end)| end.root(node, waits)).collect();
+        let mut roots: Vec<Root> = ends
+            .into_iter()
+            .map(|(node, end)| end.root(node, waits))
+            .collect();
         roots.sort_by_key(|root| std::cmp::Reverse(root.waiters));
         Chains { roots, waiters }
     }
@@ -78,7 +84,9 @@ impl Chains {
     /// Threads that wait for one in the circle and are not in it.
     #[must_use]
     pub fn waiters_of(&self, deadlock: &Deadlock) -> usize {
-        let waiters = deadlock.threads().filter_map(|thread| self.waiters.get(thread));
+        let waiters = deadlock
+            .threads()
+            .filter_map(|thread| self.waiters.get(thread));
         waiters.sum()
     }
 }

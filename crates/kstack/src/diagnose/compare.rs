@@ -78,7 +78,8 @@ impl Panics {
     #[must_use]
     pub fn are_one(&self) -> bool {
         let (one, other) = self.fingerprints;
-        one.zip(other).is_some_and(|(one, other)| one.hash == other.hash)
+        one.zip(other)
+            .is_some_and(|(one, other)| one.hash == other.hash)
     }
 }
 
@@ -105,8 +106,12 @@ pub fn compare(before: &Diagnosis<'_>, after: &Diagnosis<'_>) -> Comparison {
     }
     comparison.gone = left.into_values().collect();
     comparison.gone.sort_unstable();
-    comparison.stuck.sort_by_key(|stuck| (stuck.proof, stuck.after));
-    comparison.grown.sort_by_key(|(thread, time)| (std::cmp::Reverse(*time), *thread));
+    comparison
+        .stuck
+        .sort_by_key(|stuck| (stuck.proof, stuck.after));
+    comparison
+        .grown
+        .sort_by_key(|(thread, time)| (std::cmp::Reverse(*time), *thread));
     comparison
 }
 
@@ -150,7 +155,10 @@ fn keys<'a>(diagnosis: &'a Diagnosis<'_>) -> impl Iterator<Item = (Key<'a>, Thre
     let threads = diagnosis.threads.all.iter().enumerate();
     threads.filter_map(|(index, entry)| {
         let process = entry.process;
-        Some(((process.pid, process.name.as_deref(), entry.thread.id?), index))
+        Some((
+            (process.pid, process.name.as_deref(), entry.thread.id?),
+            index,
+        ))
     })
 }
 
@@ -168,7 +176,9 @@ fn same_frames(old: &ThreadEntry<'_>, new: &ThreadEntry<'_>) -> bool {
                 old.at == new.at && (old.at != kstack_model::At::Unknown || said(old) == said(new))
             };
             let frames = old.frames.iter().zip(&new.frames);
-            old.side == new.side && old.frames.len() == new.frames.len() && frames.into_iter().all(same)
+            old.side == new.side
+                && old.frames.len() == new.frames.len()
+                && frames.into_iter().all(same)
         })
 }
 
@@ -180,14 +190,19 @@ fn not_one_boot(before: &Diagnosis<'_>, after: &Diagnosis<'_>) -> Option<String>
     if let Some((old, new)) = boot(old).zip(boot(new))
         && old != new
     {
-        return Some("the machine was started anew in between: threads are not the same ones".to_owned());
+        return Some(
+            "the machine was started anew in between: threads are not the same ones".to_owned(),
+        );
     }
     let systems = [
         (&old.machine.os_build, &new.machine.os_build),
         (&old.machine.kernel_version, &new.machine.kernel_version),
         (&old.machine.os_version, &new.machine.os_version),
     ];
-    for (old, new) in systems.into_iter().filter_map(|(old, new)| old.as_ref().zip(new.as_ref())) {
+    for (old, new) in systems
+        .into_iter()
+        .filter_map(|(old, new)| old.as_ref().zip(new.as_ref()))
+    {
         if old != new {
             return Some(format!(
                 "the systems differ ({old} and {new}): threads are not the same ones"
@@ -204,12 +219,20 @@ fn not_one_boot(before: &Diagnosis<'_>, after: &Diagnosis<'_>) -> Option<String>
 
 fn panics(before: &Diagnosis<'_>, after: &Diagnosis<'_>) -> Option<Panics> {
     let stack = |diagnosis: &Diagnosis<'_>| -> Option<Vec<String>> {
-        let panicked = diagnosis.threads.all.iter().find(|thread| thread.panicked())?;
+        let panicked = diagnosis
+            .threads
+            .all
+            .iter()
+            .find(|thread| thread.panicked())?;
         let labels = meaningful(panicked, &diagnosis.labels);
         Some(labels.iter().map(|label| label.in_words()).collect())
     };
     let (old, new) = (stack(before)?, stack(after)?);
-    let equal = old.iter().zip(&new).take_while(|(old, new)| old == new).count();
+    let equal = old
+        .iter()
+        .zip(&new)
+        .take_while(|(old, new)| old == new)
+        .count();
     let next = (old.get(equal).cloned(), new.get(equal).cloned());
     Some(Panics {
         fingerprints: (before.fingerprint, after.fingerprint),

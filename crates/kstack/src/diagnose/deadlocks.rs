@@ -104,7 +104,9 @@ fn possible(threads: &Threads<'_>, waits: &Waits, in_certain: &[bool]) -> Vec<De
     for component in components(&graph.starts, &graph.targets) {
         let members = component.iter().copied();
         let inside: Vec<ThreadIndex> = members.filter(|node| *node < graph.threads).collect();
-        let is_known = inside.iter().any(|thread| in_certain.get(*thread) == Some(&true));
+        let is_known = inside
+            .iter()
+            .any(|thread| in_certain.get(*thread) == Some(&true));
         // One thread that waits for its own process waits for another thread of it.
         if inside.len() < 2 || is_known {
             continue;
@@ -114,7 +116,11 @@ fn possible(threads: &Threads<'_>, waits: &Waits, in_certain: &[bool]) -> Vec<De
             continue;
         };
         let way = graph.shortest_way_around(*start, &component);
-        let edges: Vec<WaitEdge> = way.iter().filter_map(|at| waits.edges.get(*at)).copied().collect();
+        let edges: Vec<WaitEdge> = way
+            .iter()
+            .filter_map(|at| waits.edges.get(*at))
+            .copied()
+            .collect();
         if edges.len() > 1 {
             found.push(Deadlock {
                 waits: rotated(threads, edges),
@@ -199,7 +205,9 @@ impl Graph {
                     continue;
                 };
                 // A process leads back to the thread that asked it only around another one.
-                let turns_back = target == start && edge.is_none() && came_from(&sorted, &reached, node) == Some(start);
+                let turns_back = target == start
+                    && edge.is_none()
+                    && came_from(&sorted, &reached, node) == Some(start);
                 if turns_back {
                     continue;
                 }

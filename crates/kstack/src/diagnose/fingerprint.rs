@@ -69,8 +69,11 @@ impl fmt::Display for Fingerprint {
 
 /// The fingerprint of a trace; `None` where too little is named to tell it from others.
 pub(crate) fn of(threads: &Threads<'_>, labels: &Labels) -> Option<Fingerprint> {
-    let panicked: Vec<&ThreadEntry<'_>> =
-        threads.all.iter().filter(|thread| thread.panicked()).collect();
+    let panicked: Vec<&ThreadEntry<'_>> = threads
+        .all
+        .iter()
+        .filter(|thread| thread.panicked())
+        .collect();
     if !panicked.is_empty() {
         return hash(FingerprintOf::Panic, panicked, labels);
     }
@@ -93,11 +96,7 @@ pub(crate) fn meaningful<'a>(thread: &ThreadEntry<'_>, labels: &'a Labels) -> Ve
         .collect()
 }
 
-fn hash(
-    of: FingerprintOf,
-    threads: Vec<&ThreadEntry<'_>>,
-    labels: &Labels,
-) -> Option<Fingerprint> {
+fn hash(of: FingerprintOf, threads: Vec<&ThreadEntry<'_>>, labels: &Labels) -> Option<Fingerprint> {
     let (mut frames, mut unnamed) = (0, 0);
     // A set: how many threads are there and in which order is chance.
     let mut lines: BTreeSet<String> = BTreeSet::new();
@@ -107,7 +106,10 @@ fn hash(
             // A hang is the kext's; with or without the kernel's symbols it is the same one.
             stack.retain(|label| matches!(label.owner, Owner::Kext | Owner::AppleKext));
         }
-        let named: Vec<&&Label> = stack.iter().filter(|label| label.name().is_some()).collect();
+        let named: Vec<&&Label> = stack
+            .iter()
+            .filter(|label| label.name().is_some())
+            .collect();
         if named.len() < ENOUGH || named.len() * 2 < stack.len() {
             continue;
         }

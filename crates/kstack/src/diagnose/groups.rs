@@ -107,7 +107,9 @@ pub(crate) fn groups(threads: &Threads<'_>, labels: &Labels) -> Vec<Group> {
         }
     }
     for group in &mut groups {
-        group.variants.sort_by_key(|threads| std::cmp::Reverse(threads.len()));
+        group
+            .variants
+            .sort_by_key(|threads| std::cmp::Reverse(threads.len()));
     }
     // Stable: of equals the one that the report has first stays first.
     groups.sort_by_key(|group| (group.rank, std::cmp::Reverse(group.len())));

@@ -25,7 +25,9 @@ pub(crate) fn idle(thread: &ThreadEntry<'_>, labels: &Labels) -> Option<&'static
         return Some("worker without work");
     }
     // The inner parts of a wait differ between systems; the primitive that was called does not.
-    let start = thread.outermost_wait(labels).map_or(thread.machinery, |(at, _)| at);
+    let start = thread
+        .outermost_wait(labels)
+        .map_or(thread.machinery, |(at, _)| at);
     let mut names = Vec::new();
     for id in thread.kernel.iter().skip(start) {
         let label = labels.get(*id)?;
@@ -116,7 +118,10 @@ mod tests {
             let roles = pattern.names.iter().map(|name| super::super::role(name));
             let passed_over = [Some(Role::Switch), Some(Role::Entry)];
             for role in roles {
-                assert!(!passed_over.contains(&role), "{row} names a frame that is passed over");
+                assert!(
+                    !passed_over.contains(&role),
+                    "{row} names a frame that is passed over"
+                );
             }
         }
     }

@@ -293,7 +293,9 @@ impl<'a> Labeller<'a> {
         Parts {
             is_kernel: space == SpaceId::Kernel,
             image,
-            said_image: said.and_then(|said| said.image.as_deref()).filter(|_| image.is_none()),
+            said_image: said
+                .and_then(|said| said.image.as_deref())
+                .filter(|_| image.is_none()),
             function,
         }
     }
@@ -358,7 +360,12 @@ mod tests {
     fn tools_differ_in_the_names_of_images_and_labels_do_not() {
         assert_eq!(short("net.lundman.zfs"), "zfs");
         assert_eq!(short("zfs"), "zfs");
-        for kernel in ["mach_kernel", "kernel", "kernel.development", "com.apple.kernel"] {
+        for kernel in [
+            "mach_kernel",
+            "kernel",
+            "kernel.development",
+            "com.apple.kernel",
+        ] {
             assert_eq!(short(kernel), "kernel");
         }
         assert_eq!(short("odd."), "odd.");

@@ -31,11 +31,11 @@ pub use chains::{Chains, Root};
 pub use deadlocks::Deadlock;
 pub use fingerprint::{Fingerprint, FingerprintOf};
 pub use groups::{Group, IdleGroup, Rank};
+pub(crate) use label::Labeller;
 pub use label::{Function, Label, LabelId, Labels, Owner, short};
 pub use origin::where_from;
 pub use roles::{Role, WaitKind, role};
 pub use shared::{SharedBy, SharedWait};
-pub(crate) use label::Labeller;
 pub(crate) use threads::process_in_words;
 pub use threads::{ThreadEntry, ThreadIndex, Threads, heaviest};
 pub use waits::{Node, Strength, Via, WaitEdge, Waits};
@@ -129,7 +129,11 @@ fn mark_idle(threads: &mut Threads<'_>, labels: &Labels, waits: &Waits) {
         }
     }
     for (thread, is_part) in threads.all.iter_mut().zip(is_part) {
-        thread.idle = if is_part { None } else { idle::idle(thread, labels) };
+        thread.idle = if is_part {
+            None
+        } else {
+            idle::idle(thread, labels)
+        };
     }
 }
 

@@ -17,9 +17,15 @@ pub fn where_from(image: &TraceImage, machine: &Machine) -> String {
             "{}; or the machine's own /System/Library/Kernels/kernel, before 10.10 /mach_kernel, which names fewer functions",
             kit()
         ),
-        ImageKind::KernelCollection => format!("{}, which has the kernel and Apple's kexts one by one", kit()),
+        ImageKind::KernelCollection => format!(
+            "{}, which has the kernel and Apple's kexts one by one",
+            kit()
+        ),
         _ if name.starts_with("com.apple.") => {
-            format!("{}, or the kext in /System/Library/Extensions of the machine", kit())
+            format!(
+                "{}, or the kext in /System/Library/Extensions of the machine",
+                kit()
+            )
         }
         _ => match vendor(&name) {
             Some(vendor) => format!(
@@ -44,7 +50,10 @@ mod tests {
     #[test]
     fn the_vendor_is_the_start_of_the_identifier() {
         assert_eq!(vendor("net.lundman.zfs").as_deref(), Some("net.lundman"));
-        assert_eq!(vendor("org.pqrs.driver.Karabiner").as_deref(), Some("org.pqrs"));
+        assert_eq!(
+            vendor("org.pqrs.driver.Karabiner").as_deref(),
+            Some("org.pqrs")
+        );
         assert_eq!(vendor("zfs"), None);
     }
 }

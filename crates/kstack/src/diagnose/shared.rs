@@ -87,7 +87,10 @@ fn object(waits: &Waits, process: usize, thread: ThreadIndex) -> Option<SharedBy
     let info = waits.info.get(thread).copied().flatten()?;
     let has_no_owner = matches!(
         info.waits_for(),
-        WaitsFor::Unknown | WaitsFor::SpinningMutex | WaitsFor::PortLocked | WaitsFor::PortInTransit
+        WaitsFor::Unknown
+            | WaitsFor::SpinningMutex
+            | WaitsFor::PortLocked
+            | WaitsFor::PortInTransit
     );
     if !has_no_owner || info.context == 0 || !waits.from(thread).is_empty() {
         return None;

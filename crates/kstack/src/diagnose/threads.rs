@@ -128,12 +128,12 @@ impl ThreadEntry<'_> {
     /// The wait primitive that says best what is waited for: a condition variable sleeps in `msleep`, so it
     /// is the outermost one. With its place in the kernel stack.
     pub(crate) fn outermost_wait(&self, labels: &Labels) -> Option<(usize, WaitKind)> {
-        let machinery = self.kernel.iter().take(self.machinery).enumerate();
-        let waits = machinery.filter_map(|(at, id)| match labels.get(*id)?.role {
+        let machinery = self.kernel.get(..self.machinery)?.iter().enumerate();
+        let mut waits = machinery.filter_map(|(at, id)| match labels.get(*id)?.role {
             Some(Role::Wait(kind)) => Some((at, kind)),
             _ => None,
         });
-        waits.last()
+        waits.next_back()
     }
 
     /// The frame at which it waits, as its side and its index in the [`heaviest`] stack: the first below the
@@ -142,7 +142,8 @@ impl ThreadEntry<'_> {
     #[must_use]
     pub fn waits_at(&self, labels: &Labels) -> Option<(Side, usize)> {
         let is_kext = |label: &Label| matches!(label.owner, Owner::Kext | Owner::AppleKext);
-        let is_told = |label: &&Label| label.is_meaningful() && (label.name().is_some() || is_kext(label));
+        let is_told =
+            |label: &&Label| label.is_meaningful() && (label.name().is_some() || is_kext(label));
         let rest = self.kernel.iter().enumerate().skip(self.machinery);
         let mut candidates = rest.filter_map(|(at, id)| Some((at, labels.get(*id)?)));
         let first = candidates.clone().find(|(_, label)| label.is_meaningful());

@@ -54,7 +54,7 @@ impl Diagnosis<'_> {
         parts
     }
 
-    /// An edge as part of a sentence: "waits for KernelMutex 0x… owned by thread 0x4e2 of zpool (PID 156)".
+    /// An edge as part of a sentence: `waits for KernelMutex 0x…, owned by thread 0x4e2 of zpool (PID 156)`.
     #[must_use]
     pub fn edge(&self, edge: &WaitEdge) -> String {
         let whom = self.node(edge.to);
@@ -158,9 +158,10 @@ impl Diagnosis<'_> {
                 "waits for {} by the names of its frames",
                 kind.in_words()
             )),
-            (None, Some(event)) => {
-                Some(format!("waits for the event {event}{}", self.lies_in(event)))
-            }
+            (None, Some(event)) => Some(format!(
+                "waits for the event {event}{}",
+                self.lies_in(event)
+            )),
             (None, None) => None,
         }
     }

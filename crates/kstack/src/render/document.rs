@@ -84,7 +84,11 @@ impl<'a> Document<'a> {
     }
 
     /// A trace without its processes: for outputs that show frames here and there.
-    pub(crate) fn bare(trace: &'a Trace, options: &'a RenderOptions, head: Vec<Field<'a>>) -> Document<'a> {
+    pub(crate) fn bare(
+        trace: &'a Trace,
+        options: &'a RenderOptions,
+        head: Vec<Field<'a>>,
+    ) -> Document<'a> {
         Document {
             trace,
             options,

@@ -91,10 +91,7 @@ fn thread_name(thread: &ThreadPaths<'_>) -> String {
     }
 }
 
-fn categories(
-    profile: &mut Profile,
-    threads: &[ThreadPaths<'_>],
-) -> BTreeMap<Kin, CategoryHandle> {
+fn categories(profile: &mut Profile, threads: &[ThreadPaths<'_>]) -> BTreeMap<Kin, CategoryHandle> {
     let mut categories = BTreeMap::new();
     let paths = threads.iter().flat_map(|thread| &thread.paths);
     for Step { kin, .. } in paths.flat_map(|(steps, _)| steps) {

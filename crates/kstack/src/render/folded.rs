@@ -53,7 +53,9 @@ impl Folded {
 
     /// Lines as tools read them: the path, a blank, the weight.
     pub(crate) fn lines(&self) -> impl Iterator<Item = String> {
-        self.weights.iter().map(|(path, weight)| format!("{path} {weight}"))
+        self.weights
+            .iter()
+            .map(|(path, weight)| format!("{path} {weight}"))
     }
 }
 

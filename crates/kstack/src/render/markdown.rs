@@ -89,7 +89,14 @@ fn write_threads(
         let mut heading = Some(format!("\n## {heading}\n"));
         for block in blocks {
             let title = heading.as_ref().map_or(0, String::len);
-            let Some(fitted) = fitted(document, block, write_block, room.saturating_sub(title), dropped)? else {
+            let Some(fitted) = fitted(
+                document,
+                block,
+                write_block,
+                room.saturating_sub(title),
+                dropped,
+            )?
+            else {
                 continue;
             };
             if let Some(heading) = heading.take() {
@@ -157,7 +164,10 @@ impl Dropped {
         let Some(kept) = lines.get(..room) else {
             return;
         };
-        let end = kept.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+        let end = kept
+            .iter()
+            .rposition(|byte| *byte == b'\n')
+            .map_or(0, |at| at + 1);
         let rest = lines.get(end..).unwrap_or_default();
         self.lines += rest.iter().filter(|byte| **byte == b'\n').count();
         lines.truncate(end);

@@ -28,7 +28,10 @@ pub fn write_zones(
 ) -> io::Result<()> {
     let style = if options.color { COLORS } else { PLAIN };
     let (heading, mark) = (style.heading, style.mark);
-    let suspects: Vec<&ZoneHistory> = histories.iter().filter(|zone| !zone.suspected.is_empty()).collect();
+    let suspects: Vec<&ZoneHistory> = histories
+        .iter()
+        .filter(|zone| !zone.suspected.is_empty())
+        .collect();
     if !suspects.is_empty() {
         writeln!(out, "{heading}Suspects:{heading:#}")?;
     }
@@ -105,8 +108,15 @@ pub fn write_leaks(
         }
         let records = count(kind.records, "record");
         let stacks = Count(kind.stacks.len(), "stack");
-        writeln!(out, "{heading}{}: {records}, {stacks}{heading:#}", Visible(kind.name))?;
-        writeln!(out, "\n{heading}Functions, by the records that pass through them:{heading:#}")?;
+        writeln!(
+            out,
+            "{heading}{}: {records}, {stacks}{heading:#}",
+            Visible(kind.name)
+        )?;
+        writeln!(
+            out,
+            "\n{heading}Functions, by the records that pass through them:{heading:#}"
+        )?;
         for (function, count) in kind.functions.iter().take(shown.most) {
             let name = leaks.function(*function);
             writeln!(out, "{}  {}", share(kind, *count), Visible(&name))?;
@@ -135,7 +145,9 @@ pub fn write_leaks_json(trace: &Trace, leaks: &Leaks<'_>, out: &mut dyn Write) -
     let writer = Writer::new(trace, &options);
     let frames = |stack: &'_ Stack| -> Result<Vec<serde_json::Value>, serde_json::Error> {
         let frames = stack.frames.iter();
-        frames.map(|frame| serde_json::to_value(writer.frame(SpaceId::Kernel, frame))).collect()
+        frames
+            .map(|frame| serde_json::to_value(writer.frame(SpaceId::Kernel, frame)))
+            .collect()
     };
     let mut kinds = Vec::new();
     for kind in &leaks.kinds {
@@ -161,7 +173,10 @@ pub fn write_leaks_json(trace: &Trace, leaks: &Leaks<'_>, out: &mut dyn Write) -
 }
 
 fn count(records: u64, what: &'static str) -> String {
-    usize::try_from(records).map_or_else(|_| format!("{records} {what}s"), |count| Count(count, what).to_string())
+    usize::try_from(records).map_or_else(
+        |_| format!("{records} {what}s"),
+        |count| Count(count, what).to_string(),
+    )
 }
 
 fn share(kind: &LeakKind<'_>, count: u64) -> String {

@@ -8,8 +8,8 @@
 pub mod diagnosis;
 mod document;
 mod escape;
-pub mod flamegraph;
 mod firefox;
+pub mod flamegraph;
 mod folded;
 mod frame;
 mod image_color;
@@ -61,6 +61,8 @@ pub static RENDERERS: &[Renderer] = &[
 pub struct RenderOptions {
     /// Colour the text with ANSI styles. Only the one who knows the terminal can tell.
     pub color: bool,
+    /// How wide the terminal is; `None` when there is none, and lines may be as long as they are.
+    pub columns: Option<usize>,
     /// The command that made this output, for a reader who wants to repeat it.
     pub command: Option<String>,
     /// Show everything else the artefact says, under its own field names.

@@ -85,7 +85,9 @@ pub(crate) fn paths<'a>(trace: &'a Trace, options: &RenderOptions) -> Vec<Thread
 pub(crate) fn process_step(trace: &Trace, process_index: usize) -> Step {
     let process = trace.report.processes.get(process_index);
     let words = match process {
-        Some(process) if process.name.is_some() || process.pid.is_some() => process_in_words(process),
+        Some(process) if process.name.is_some() || process.pid.is_some() => {
+            process_in_words(process)
+        }
         _ => "process not stated".to_owned(),
     };
     Step {
@@ -166,7 +168,6 @@ fn kin(label: &Label, space: SpaceId) -> Kin {
     }
 }
 
-
 /// A name that can stand between semicolons, at the start of a line and before its weight.
 ///
 /// Tools that read folded stacks trim blanks, pass over lines that start
@@ -181,7 +182,10 @@ fn harmless(name: &str) -> String {
     }
     let is_weight = |c: char| c.is_ascii_digit() || c == '.';
     let without_number = name.trim_end_matches(is_weight).len();
-    if name.get(..without_number).is_some_and(|rest| rest.ends_with(' ')) {
+    if name
+        .get(..without_number)
+        .is_some_and(|rest| rest.ends_with(' '))
+    {
         name.replace_range(without_number - 1..without_number, "\\u{20}");
     }
     if name.is_empty() {

@@ -81,7 +81,10 @@ pub(crate) fn fingerprint(fingerprint: &Fingerprint) -> String {
     let frames = Count(fingerprint.frames, "frame");
     let mut words = format!("{fingerprint} ({}, {frames}", fingerprint.of.in_words());
     if fingerprint.unnamed > 0 {
-        words.push_str(&format!("; {} without a name left out", fingerprint.unnamed));
+        words.push_str(&format!(
+            "; {} without a name left out",
+            fingerprint.unnamed
+        ));
     }
     words.push(')');
     words

@@ -67,7 +67,10 @@ fn threads_of_two_boots_are_not_compared() {
 fn two_panics_are_one_or_part_at_a_frame() {
     let panic = |last: &str| {
         let frames = ["k:panic", "zfs:vdev_io", "zfs:arc_read", last];
-        Hang::default().process(1, "a").thread(1, &frames).panicked()
+        Hang::default()
+            .process(1, "a")
+            .thread(1, &frames)
+            .panicked()
     };
     let same = compared(panic("zfs:a"), panic("zfs:a")).panics.unwrap();
     assert!(same.are_one());

@@ -32,8 +32,19 @@ fn identical_stacks_stand_once_and_those_in_kexts_come_first() {
 
 #[test]
 fn a_deeper_recursion_is_nearly_the_same_stack() {
-    let deep = ["mach_kernel:msleep", "x.y.zfs:walk", "x.y.zfs:walk", "x.y.zfs:go"];
-    let deeper = ["mach_kernel:msleep", "x.y.zfs:walk", "x.y.zfs:walk", "x.y.zfs:walk", "x.y.zfs:go"];
+    let deep = [
+        "mach_kernel:msleep",
+        "x.y.zfs:walk",
+        "x.y.zfs:walk",
+        "x.y.zfs:go",
+    ];
+    let deeper = [
+        "mach_kernel:msleep",
+        "x.y.zfs:walk",
+        "x.y.zfs:walk",
+        "x.y.zfs:walk",
+        "x.y.zfs:go",
+    ];
     let trace = Hang::default()
         .process(1, "a")
         .thread(1, &deep)
@@ -79,11 +90,16 @@ fn panic(top: &str) -> Hang {
         "net.lundman.zfs:dbuf_read",
         "mach_kernel:unix_syscall64",
     ];
-    Hang::default().process(1, "a").thread(1, &frames).panicked()
+    Hang::default()
+        .process(1, "a")
+        .thread(1, &frames)
+        .panicked()
 }
 
 fn hash(trace: &Trace) -> Option<u64> {
-    diagnose(trace).fingerprint.map(|fingerprint| fingerprint.hash)
+    diagnose(trace)
+        .fingerprint
+        .map(|fingerprint| fingerprint.hash)
 }
 
 #[test]
@@ -114,7 +130,11 @@ fn too_little_with_a_name_gives_no_fingerprint() {
     };
     let trace = panic("x:vdev_io").with(unnamed).trace();
     assert_eq!(hash(&trace), None);
-    let trace = Hang::default().process(1, "a").thread(1, &["mach_kernel:panic"]).panicked().trace();
+    let trace = Hang::default()
+        .process(1, "a")
+        .thread(1, &["mach_kernel:panic"])
+        .panicked()
+        .trace();
     assert_eq!(hash(&trace), None);
 }
 
@@ -134,10 +154,16 @@ fn the_fingerprint_of_a_hang_does_not_depend_on_how_many_threads_hang() {
 #[test]
 fn the_panic_and_the_fault_are_told_once() {
     let mut hang = panic("x:vdev_io").with(|thread| {
-        thread.facts.push(Fact::new("fault", "a null pointer".to_owned()));
+        thread
+            .facts
+            .push(Fact::new("fault", "a null pointer".to_owned()));
     });
-    hang.0.facts.push(Fact::new("panic", "assertion".to_owned()));
-    hang.0.facts.push(Fact::new("fault", "a null pointer".to_owned()));
+    hang.0
+        .facts
+        .push(Fact::new("panic", "assertion".to_owned()));
+    hang.0
+        .facts
+        .push(Fact::new("fault", "a null pointer".to_owned()));
     let trace = hang.trace();
     let diagnosis: Diagnosis<'_> = diagnose(&trace);
     assert_eq!(diagnosis.faults, ["assertion", "a null pointer"]);
@@ -146,8 +172,17 @@ fn the_panic_and_the_fault_are_told_once() {
 #[test]
 fn functions_without_a_name_inside_a_wait_do_not_hide_it() {
     // A stripped kernel: msleep is named, the static function below it is not.
-    let stack = ["kernel:thread_block_reason", "kernel:", "kernel:msleep", "x.spl:spl_cv_wait", "x.spl:taskq_thread"];
-    let trace = Hang::default().process(0, "kernel_task").thread(1, &stack).trace();
+    let stack = [
+        "kernel:thread_block_reason",
+        "kernel:",
+        "kernel:msleep",
+        "x.spl:spl_cv_wait",
+        "x.spl:taskq_thread",
+    ];
+    let trace = Hang::default()
+        .process(0, "kernel_task")
+        .thread(1, &stack)
+        .trace();
     let diagnosis = diagnose(&trace);
     assert_eq!(diagnosis.threads.all[0].machinery, 4);
     assert_eq!(diagnosis.idle.len(), 1);
@@ -156,9 +191,15 @@ fn functions_without_a_name_inside_a_wait_do_not_hide_it() {
 #[test]
 fn where_the_kernel_has_no_names_a_thread_waits_where_its_kext_called_it() {
     let stack = ["kernel:", "kernel:", "net.lundman.zfs:", "kernel:"];
-    let trace = Hang::default().process(0, "kernel_task").thread(1, &stack).trace();
+    let trace = Hang::default()
+        .process(0, "kernel_task")
+        .thread(1, &stack)
+        .trace();
     let diagnosis = diagnose(&trace);
-    assert_eq!(diagnosis.threads.all[0].waits_at(&diagnosis.labels), Some((Side::Kernel, 2)));
+    assert_eq!(
+        diagnosis.threads.all[0].waits_at(&diagnosis.labels),
+        Some((Side::Kernel, 2))
+    );
 }
 
 /// A panic whose frames are addresses that were resolved, at a slide.
@@ -174,7 +215,9 @@ fn resolved(slide: u64) -> Trace {
         .panicked()
         .with(|thread| thread.stacks[0].frames = frames.collect())
         .trace();
-    let frames = trace.report.processes[0].threads[0].stacks[0].frames.clone();
+    let frames = trace.report.processes[0].threads[0].stacks[0]
+        .frames
+        .clone();
     for (frame, name) in frames.into_iter().zip(names) {
         let named = Named {
             raw: name.to_owned(),
@@ -190,7 +233,9 @@ fn resolved(slide: u64) -> Trace {
             offset: 4,
             named: Box::new(named),
         };
-        trace.resolutions.insert((SpaceId::Kernel, frame.at, frame.kind), resolution);
+        trace
+            .resolutions
+            .insert((SpaceId::Kernel, frame.at, frame.kind), resolution);
     }
     trace
 }

@@ -8,7 +8,9 @@ use crate::diagnose::{Node, diagnose};
 fn ring(size: u64) -> Hang {
     let mut hang = Hang::default().process(1, "a");
     for id in 1..=size {
-        hang = hang.thread(id, &["k:lck_mtx_lock", "zfs:f"]).waits(MUTEX, id % size + 1, id);
+        hang = hang
+            .thread(id, &["k:lck_mtx_lock", "zfs:f"])
+            .waits(MUTEX, id % size + 1, id);
     }
     hang
 }
@@ -25,7 +27,9 @@ fn a_circle_of_ten_thousand_is_one_deadlock() {
 fn a_chain_of_ten_thousand_is_followed_to_its_end() {
     let mut hang = Hang::default().process(1, "a");
     for id in 1..=10_000 {
-        hang = hang.thread(id, &["k:lck_mtx_lock", "zfs:f"]).waits(MUTEX, id + 1, id);
+        hang = hang
+            .thread(id, &["k:lck_mtx_lock", "zfs:f"])
+            .waits(MUTEX, id + 1, id);
     }
     let trace = hang.trace();
     let diagnosis = diagnose(&trace);

@@ -119,7 +119,11 @@ fn the_longest_chain_ends_at_the_thread_that_everyone_waits_for() {
     assert_eq!(from, [0, 1]);
     assert_eq!(
         diagnosis.doing(2),
-        ["blocked", "waits for a wake-up by the names of its frames", "at zio_wait (in zfs)"]
+        [
+            "blocked",
+            "waits for a wake-up by the names of its frames",
+            "at zio_wait (in zfs)"
+        ]
     );
 }
 
@@ -147,7 +151,11 @@ fn the_end_of_an_inheritance_is_no_direct_owner() {
         .thread(2, &MUTEX_STACK)
         .trace();
     let diagnosis = diagnose(&trace);
-    assert!(diagnosis.doing(0)[1].contains("through 3 turnstiles"), "{:?}", diagnosis.doing(0));
+    assert!(
+        diagnosis.doing(0)[1].contains("through 3 turnstiles"),
+        "{:?}",
+        diagnosis.doing(0)
+    );
 }
 
 #[test]

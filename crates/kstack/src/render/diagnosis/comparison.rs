@@ -90,7 +90,9 @@ fn write_panics(panics: &Panics) -> io::Result<Section> {
     let frames = Count(panics.common.len(), "frame");
     match &panics.parts {
         None => writeln!(lines, "    the same {frames}:")?,
-        Some(_) if panics.common.is_empty() => writeln!(lines, "    they differ from the first frame on:")?,
+        Some(_) if panics.common.is_empty() => {
+            writeln!(lines, "    they differ from the first frame on:")?
+        }
         Some(_) => writeln!(lines, "    {frames} in common, innermost first:")?,
     }
     for frame in &panics.common {
@@ -117,7 +119,11 @@ fn stuck(
     shown: Shown,
     style: Palette,
 ) -> io::Result<Section> {
-    let these: Vec<&Stuck> = comparison.stuck.iter().filter(|stuck| stuck.proof == proof).collect();
+    let these: Vec<&Stuck> = comparison
+        .stuck
+        .iter()
+        .filter(|stuck| stuck.proof == proof)
+        .collect();
     let mut lines = Vec::new();
     // Threads stuck in one place stand together.
     let mut is_stuck = vec![false; after.threads.all.len()];
@@ -138,7 +144,11 @@ fn stuck(
             continue;
         }
         let heading = style.heading;
-        writeln!(lines, "    {heading}{}{heading:#}", Count(members.len(), "thread"))?;
+        writeln!(
+            lines,
+            "    {heading}{}{heading:#}",
+            Count(members.len(), "thread")
+        )?;
         write_who(after, members.iter().copied(), "        ", &mut lines)?;
         let doing = members.first().map(|first| after.doing(*first).join("; "));
         writeln!(lines, "        {}", Visible(&doing.unwrap_or_default()))?;
@@ -151,7 +161,9 @@ fn stuck(
     Ok(Section {
         title: format!("Not moved: {}", Count(these.len(), "thread")),
         about: Some(match proof {
-            Proof::LastRun => "the kernel's time of the last run is the same: it did not run in between",
+            Proof::LastRun => {
+                "the kernel's time of the last run is the same: it did not run in between"
+            }
             Proof::CpuTime => "no processor time used in between",
             Proof::Frames => "the same frames; it may have moved and come back",
         }),
@@ -162,11 +174,18 @@ fn stuck(
 fn grown(after: &Diagnosis<'_>, comparison: &Comparison, shown: Shown) -> io::Result<Section> {
     let mut lines = Vec::new();
     for (thread, time) in comparison.grown.iter().take(shown.most) {
-        writeln!(lines, "    {}: {time} more", Visible(&after.thread(*thread)))?;
+        writeln!(
+            lines,
+            "    {}: {time} more",
+            Visible(&after.thread(*thread))
+        )?;
     }
     left_out(comparison.grown.len(), shown, &mut lines)?;
     Ok(Section {
-        title: format!("Used a processor: {}", Count(comparison.grown.len(), "thread")),
+        title: format!(
+            "Used a processor: {}",
+            Count(comparison.grown.len(), "thread")
+        ),
         about: Some("in the unit of the report"),
         lines,
     })

@@ -19,7 +19,12 @@ pub(super) fn write(
     out: &mut dyn Write,
 ) -> io::Result<()> {
     let one = Writer(diagnosis);
-    let notes = diagnosis.trace.report.notes.iter().chain(&diagnosis.trace.notes);
+    let notes = diagnosis
+        .trace
+        .report
+        .notes
+        .iter()
+        .chain(&diagnosis.trace.notes);
     let document = wire::Document {
         schema: SCHEMA,
         kind: "diagnosis",
@@ -30,7 +35,11 @@ pub(super) fn write(
         deadlocks: one.deadlocks(),
         roots: one.roots(),
         shared: one.shared(),
-        groups: diagnosis.groups.iter().map(|group| one.group(group)).collect(),
+        groups: diagnosis
+            .groups
+            .iter()
+            .map(|group| one.group(group))
+            .collect(),
         idle: one.idle(),
         missing: one.missing(),
         notes: notes.map(ToString::to_string).collect(),
@@ -63,9 +72,21 @@ pub(super) fn write_comparison(
         panics: comparison.panics.as_ref().map(panics),
         not_moved: not_moved.collect(),
         idle: comparison.idle,
-        moved: comparison.moved.iter().map(|(_, now)| new.thread(*now)).collect(),
-        new: comparison.new.iter().map(|thread| new.thread(*thread)).collect(),
-        gone: comparison.gone.iter().map(|thread| old.thread(*thread)).collect(),
+        moved: comparison
+            .moved
+            .iter()
+            .map(|(_, now)| new.thread(*now))
+            .collect(),
+        new: comparison
+            .new
+            .iter()
+            .map(|thread| new.thread(*thread))
+            .collect(),
+        gone: comparison
+            .gone
+            .iter()
+            .map(|thread| old.thread(*thread))
+            .collect(),
         cpu_time: comparison
             .grown
             .iter()
@@ -133,7 +154,9 @@ impl Writer<'_> {
             },
             wait_type: info.map(|info| info.wait_type.0),
             wait_type_name: info.and_then(|info| info.wait_type.name()),
-            context: info.filter(|info| info.context != 0).map(|info| Hex(info.context)),
+            context: info
+                .filter(|info| info.context != 0)
+                .map(|info| Hex(info.context)),
             hops,
             at: self.at(edge.from),
             text: self.0.edge(edge),
@@ -185,7 +208,11 @@ impl Writer<'_> {
                     SharedBy::Function(..) => "function",
                 },
                 text: self.0.shared_object(shared.by),
-                threads: shared.threads.iter().map(|thread| self.thread(*thread)).collect(),
+                threads: shared
+                    .threads
+                    .iter()
+                    .map(|thread| self.thread(*thread))
+                    .collect(),
             })
             .collect()
     }

@@ -13,11 +13,11 @@ mod wire;
 
 use std::io::{self, Write};
 
+use super::RenderOptions;
 use super::document::{self, Document};
 use super::escape::{CodeSpan, Whole};
 use super::markdown::write_fence;
 use super::stacks::{COLORS, PLAIN, write_fields};
-use super::RenderOptions;
 use crate::diagnose::Diagnosis;
 use crate::diagnose::compare::Comparison;
 
@@ -68,7 +68,11 @@ pub fn write_text(
     let head = document::head(diagnosis.trace, options, diagnosis.fingerprint);
     let document = Document::bare(diagnosis.trace, options, head);
     write_fields(&document.head, "", style, out)?;
-    write_sections(&sections::sections(diagnosis, &document, shown, style)?, options, out)
+    write_sections(
+        &sections::sections(diagnosis, &document, shown, style)?,
+        options,
+        out,
+    )
 }
 
 /// Writes a diagnosis for an issue tracker.
@@ -87,7 +91,12 @@ pub fn write_markdown(
     writeln!(out, "# Diagnosis\n")?;
     for field in &document.head {
         match field.is_fact {
-            true => writeln!(out, "- {}: {}", CodeSpan(&field.name), CodeSpan(&field.value))?,
+            true => writeln!(
+                out,
+                "- {}: {}",
+                CodeSpan(&field.name),
+                CodeSpan(&field.value)
+            )?,
             false => writeln!(out, "- {}: {}", field.name, CodeSpan(&field.value))?,
         }
     }

@@ -47,7 +47,12 @@ fn idle(diagnosis: &Diagnosis<'_>) -> io::Result<Section> {
     let mut all = 0;
     for group in &diagnosis.idle {
         all += group.threads;
-        writeln!(lines, "    {}: {}", Count(group.threads, "thread"), group.what)?;
+        writeln!(
+            lines,
+            "    {}: {}",
+            Count(group.threads, "thread"),
+            group.what
+        )?;
     }
     Ok(Section {
         title: format!("Folded away: {} with nothing to do", Count(all, "thread")),
@@ -90,7 +95,12 @@ fn missing(diagnosis: &Diagnosis<'_>) -> io::Result<Section> {
 
 fn notes(diagnosis: &Diagnosis<'_>) -> io::Result<Section> {
     let mut lines = Vec::new();
-    let all = diagnosis.trace.report.notes.iter().chain(&diagnosis.trace.notes);
+    let all = diagnosis
+        .trace
+        .report
+        .notes
+        .iter()
+        .chain(&diagnosis.trace.notes);
     for Note { at, text } in all {
         match at {
             Some(at) => writeln!(lines, "    {at}: {}", Visible(text))?,

@@ -3,10 +3,10 @@
 use std::io::{self, Write};
 
 use super::super::document::{Document, StackBlock};
+use super::super::escape::Visible;
 use super::super::stacks::{Palette, write_stack};
 use super::super::words::Count;
 use super::waiting::{left_out, write_who};
-use super::super::escape::Visible;
 use super::{Section, Shown};
 use crate::diagnose::{Diagnosis, Group, Rank};
 
@@ -25,7 +25,11 @@ pub(super) fn sections(
     ];
     let mut sections = Vec::new();
     for rank in ranks {
-        let groups: Vec<&Group> = diagnosis.groups.iter().filter(|group| group.rank == rank).collect();
+        let groups: Vec<&Group> = diagnosis
+            .groups
+            .iter()
+            .filter(|group| group.rank == rank)
+            .collect();
         let threads: usize = groups.iter().map(|group| group.len()).sum();
         let mut lines = Vec::new();
         for (position, group) in groups.iter().take(shown.most).enumerate() {
@@ -64,7 +68,11 @@ fn write_group(
         return Ok(());
     };
     let heading = style.heading;
-    write!(lines, "    {heading}{}{heading:#}", Count(group.len(), "thread"))?;
+    write!(
+        lines,
+        "    {heading}{}{heading:#}",
+        Count(group.len(), "thread")
+    )?;
     match group.variants.len() {
         1 => writeln!(lines)?,
         shapes => writeln!(

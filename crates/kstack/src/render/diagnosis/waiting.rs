@@ -30,10 +30,14 @@ pub(super) fn sections(
         shown,
         style,
     };
-    let (certain, possible): (Vec<&Deadlock>, Vec<&Deadlock>) =
-        diagnosis.deadlocks.iter().partition(|deadlock| deadlock.is_certain);
-    let (inferred, recorded): (Vec<&SharedWait>, Vec<&SharedWait>) =
-        diagnosis.shared.iter().partition(|shared| shared.by.is_inferred());
+    let (certain, possible): (Vec<&Deadlock>, Vec<&Deadlock>) = diagnosis
+        .deadlocks
+        .iter()
+        .partition(|deadlock| deadlock.is_certain);
+    let (inferred, recorded): (Vec<&SharedWait>, Vec<&SharedWait>) = diagnosis
+        .shared
+        .iter()
+        .partition(|shared| shared.by.is_inferred());
     Ok(vec![
         writer.deadlocks("Deadlocks", None, &certain)?,
         writer.deadlocks(
@@ -156,7 +160,11 @@ impl Writer<'_> {
         let space = SpaceId::of(side, entry.process_index);
         frame::lines(self.document, space, frame, &mut shown);
         for line in &shown {
-            let user = if side == Side::Kernel { "" } else { "in user space, " };
+            let user = if side == Side::Kernel {
+                ""
+            } else {
+                "in user space, "
+            };
             write!(lines, "            at {user}")?;
             write_line(line, self.style, lines)?;
         }
@@ -182,8 +190,17 @@ impl Writer<'_> {
             let object = self.diagnosis.shared_object(shared.by);
             let threads = Count(shared.threads.len(), "thread");
             let heading = self.style.heading;
-            writeln!(lines, "    {heading}{threads} wait for {}{heading:#}", Visible(&object))?;
-            write_who(self.diagnosis, shared.threads.iter().copied(), "        ", &mut lines)?;
+            writeln!(
+                lines,
+                "    {heading}{threads} wait for {}{heading:#}",
+                Visible(&object)
+            )?;
+            write_who(
+                self.diagnosis,
+                shared.threads.iter().copied(),
+                "        ",
+                &mut lines,
+            )?;
         }
         left_out(all.len(), self.shown, &mut lines)?;
         Ok(Section {

@@ -249,7 +249,11 @@ fn no_name_is_markup_in_markdown() {
         let skeleton = skeleton(&markdown);
         // What does not fit is dropped; what is left still holds every name in code.
         if markdown.contains("\nDropped to stay under") {
-            assert!(!skeleton.contains("AAAA"), "{:.40}", payload.escape_default());
+            assert!(
+                !skeleton.contains("AAAA"),
+                "{:.40}",
+                payload.escape_default()
+            );
             continue;
         }
         assert_eq!(skeleton, harmless, "{:.40}", payload.escape_default());

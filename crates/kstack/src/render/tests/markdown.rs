@@ -130,12 +130,25 @@ fn a_huge_trace_stays_postable_and_says_what_was_dropped() {
             id: Some(id),
             ..busy.clone()
         });
-        trace.report.processes.push(sample::process(pid, "busy", threads.collect()));
+        trace
+            .report
+            .processes
+            .push(sample::process(pid, "busy", threads.collect()));
     }
     let markdown = rendered("markdown", &trace, &RenderOptions::default());
-    assert!(markdown.len() <= crate::render::markdown::LONGEST, "{}", markdown.len());
-    let dropped = markdown.lines().find(|line| line.starts_with("Dropped to stay under")).unwrap();
+    assert!(
+        markdown.len() <= crate::render::markdown::LONGEST,
+        "{}",
+        markdown.len()
+    );
+    let dropped = markdown
+        .lines()
+        .find(|line| line.starts_with("Dropped to stay under"))
+        .unwrap();
     let shown = markdown.matches("Thread ID:").count();
     let all = 2 + 40 * 60;
-    assert!(dropped.contains(&format!(" {} threads, ", all - shown)), "{dropped}, {shown} shown");
+    assert!(
+        dropped.contains(&format!(" {} threads, ", all - shown)),
+        "{dropped}, {shown} shown"
+    );
 }

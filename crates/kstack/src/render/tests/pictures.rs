@@ -18,7 +18,10 @@ fn lines(trace: &Trace) -> Vec<String> {
 
 fn waiting() -> Vec<Answer> {
     let mut wait = named("spl_cv_wait");
-    wait.frames = vec![source("cv_block", "a.c", 1, 1), source("spl_cv_wait", "a.c", 2, 1)];
+    wait.frames = vec![
+        source("cv_block", "a.c", 1, 1),
+        source("spl_cv_wait", "a.c", 2, 1),
+    ];
     vec![
         Answer::named(0, KERNEL, 0x100, 4, named("msleep")),
         Answer::named(1, SPL, 0x100, 4, wait),
@@ -49,19 +52,29 @@ fn equal_stacks_are_one_line_and_samples_are_weights() {
 fn a_user_stack_is_the_outer_part_of_the_kernel_stack_before_it() {
     let mut trace = sample::one(waiting());
     let user = Frame::new(Address(0x10), FrameKind::ReturnAddress);
-    trace.report.processes[0].threads[0].stacks.push(Stack::new(Side::User, vec![user]));
+    trace.report.processes[0].threads[0]
+        .stacks
+        .push(Stack::new(Side::User, vec![user]));
     assert!(lines(&trace)[0].starts_with("zpool (PID 156);0x10;zfs + 0x40;"));
 }
 
 #[test]
 fn kernel_kexts_and_user_space_have_colours_of_their_own() {
-    let picture = rendered("flamegraph", &sample::one(waiting()), &RenderOptions::default());
+    let picture = rendered(
+        "flamegraph",
+        &sample::one(waiting()),
+        &RenderOptions::default(),
+    );
     let fill = |name: &str| {
         let (_, rest) = picture.split_once(&format!("<title>{name} (")).unwrap();
         let (_, rest) = rest.split_once("fill=\"").unwrap();
         rest.split_once('"').unwrap().0.to_owned()
     };
-    let fills = [fill("kernel`msleep"), fill("spl`spl_cv_wait"), fill("zfs + 0x40")];
+    let fills = [
+        fill("kernel`msleep"),
+        fill("spl`spl_cv_wait"),
+        fill("zfs + 0x40"),
+    ];
     assert_ne!(fills[0], fills[1]);
     assert_ne!(fills[1], fills[2]);
     assert_ne!(fills[0], fills[2]);
@@ -73,15 +86,22 @@ fn a_difference_is_drawn_even_when_nothing_was_there_before() {
     let mut out = Vec::new();
     draw_difference(&before, &after, &RenderOptions::default(), &mut out).unwrap();
     let picture = String::from_utf8(out).unwrap();
-    assert!(picture.contains("msleep (1 threads, 100.00%; +100.00%)"), "{picture}");
+    assert!(
+        picture.contains("msleep (1 threads, 100.00%; +100.00%)"),
+        "{picture}"
+    );
     let mut out = Vec::new();
     draw_difference(&after, &before, &RenderOptions::default(), &mut out).unwrap_err();
 }
 
 #[test]
 fn a_trace_without_stacks_is_no_picture() {
-    let row = RENDERERS.iter().find(|row| row.name == "flamegraph").unwrap();
-    let error = (row.write)(&sample::empty(), &RenderOptions::default(), &mut Vec::new()).unwrap_err();
+    let row = RENDERERS
+        .iter()
+        .find(|row| row.name == "flamegraph")
+        .unwrap();
+    let error =
+        (row.write)(&sample::empty(), &RenderOptions::default(), &mut Vec::new()).unwrap_err();
     assert!(error.to_string().contains("no stack to draw"));
 }
 
@@ -98,7 +118,10 @@ fn a_profile_has_the_threads_with_their_samples_and_categories() {
     // Three frames and an inlined function.
     assert_eq!(thread["stackTable"]["length"], 4);
     let categories = profile["meta"]["categories"].as_array().unwrap();
-    let names: Vec<&str> = categories.iter().map(|one| one["name"].as_str().unwrap()).collect();
+    let names: Vec<&str> = categories
+        .iter()
+        .map(|one| one["name"].as_str().unwrap())
+        .collect();
     assert_eq!(names, ["Other", "zfs", "spl", "Kernel"]);
 }
 
@@ -107,7 +130,12 @@ fn no_name_breaks_a_folded_line() {
     let harmless = lines(&named_everywhere("harmless"));
     for payload in all_payloads() {
         let lines = lines(&named_everywhere(&payload));
-        assert_eq!(lines.len(), harmless.len(), "{:.40}", payload.escape_default());
+        assert_eq!(
+            lines.len(),
+            harmless.len(),
+            "{:.40}",
+            payload.escape_default()
+        );
         for (line, harmless) in lines.iter().zip(&harmless) {
             let depth = |line: &str| line.split(';').count();
             assert_eq!(depth(line), depth(harmless), "{:.80}", line);
@@ -115,7 +143,10 @@ fn no_name_breaks_a_folded_line() {
             let (path, weight) = line.rsplit_once(' ').unwrap();
             assert!(weight.parse::<u64>().is_ok(), "{line:.80}");
             let before = path.rsplit(' ').next().unwrap();
-            assert!(path == before || before.parse::<f64>().is_err() || before.contains(';'), "{line:.80}");
+            assert!(
+                path == before || before.parse::<f64>().is_err() || before.contains(';'),
+                "{line:.80}"
+            );
         }
     }
 }
@@ -123,11 +154,21 @@ fn no_name_breaks_a_folded_line() {
 #[test]
 fn no_name_is_markup_in_a_picture() {
     let elements = |name: &str| {
-        let picture = rendered("flamegraph", &named_everywhere(name), &RenderOptions::default());
+        let picture = rendered(
+            "flamegraph",
+            &named_everywhere(name),
+            &RenderOptions::default(),
+        );
         // The script of the picture is the same in all.
         let (_, body) = picture.split_once("</script>").unwrap();
-        assert!(!body.contains("<script") && !body.contains("onerror=alert(1)>"), "{name:.40}");
-        let tags = body.split('<').skip(1).map(|tag| tag.split([' ', '>']).next().unwrap().to_owned());
+        assert!(
+            !body.contains("<script") && !body.contains("onerror=alert(1)>"),
+            "{name:.40}"
+        );
+        let tags = body
+            .split('<')
+            .skip(1)
+            .map(|tag| tag.split([' ', '>']).next().unwrap().to_owned());
         tags.collect::<Vec<String>>()
     };
     let harmless = elements("harmless");
@@ -140,7 +181,11 @@ fn no_name_is_markup_in_a_picture() {
 #[test]
 fn every_profile_is_json() {
     for payload in all_payloads() {
-        let profile = rendered("firefox", &named_everywhere(&payload), &RenderOptions::default());
+        let profile = rendered(
+            "firefox",
+            &named_everywhere(&payload),
+            &RenderOptions::default(),
+        );
         serde_json::from_str::<serde_json::Value>(&profile).unwrap();
     }
 }
@@ -167,6 +212,11 @@ fn no_name_acts_in_a_diagnosis() {
     };
     let harmless = count("harmless");
     for payload in all_payloads().filter(|payload| payload.len() < 1000) {
-        assert_eq!(count(&payload), harmless, "{:.40}", payload.escape_default());
+        assert_eq!(
+            count(&payload),
+            harmless,
+            "{:.40}",
+            payload.escape_default()
+        );
     }
 }
