@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use kstack_model::ThreadState;
+use kstack_model::{ThreadState, WaitInfo, WaitType};
 
 use super::facts;
 use super::label::Labels;
@@ -46,6 +46,19 @@ pub(crate) fn idle(thread: &ThreadEntry<'_>, labels: &Labels) -> Option<&'static
     let mut patterns = exact.chain(&PATTERNS.by_prefix);
     let pattern = patterns.find(|pattern| pattern.fits(&names))?;
     Some(pattern.what)
+}
+
+/// What the kernel's own record of a wait says: nobody waits for an answer on a set of ports, and a
+/// parked worker has no work.
+pub(crate) fn by_record(info: &WaitInfo) -> Option<&'static str> {
+    const PORT_SET_RECEIVE: WaitType = WaitType(0x3);
+    const PARKED_WORK_QUEUE: WaitType = WaitType(0xf);
+    const PARKED_BOUND_WORK_QUEUE: WaitType = WaitType(0x15);
+    match info.wait_type {
+        PORT_SET_RECEIVE => Some("wait for messages on a set of ports"),
+        PARKED_WORK_QUEUE | PARKED_BOUND_WORK_QUEUE => Some("worker without work"),
+        _ => None,
+    }
 }
 
 /// Names of a stack that are compared at most.

@@ -128,11 +128,12 @@ fn mark_idle(threads: &mut Threads<'_>, labels: &Labels, waits: &Waits) {
             }
         }
     }
-    for (thread, is_part) in threads.all.iter_mut().zip(is_part) {
+    for ((thread, is_part), info) in threads.all.iter_mut().zip(is_part).zip(&waits.info) {
         thread.idle = if is_part {
             None
         } else {
-            idle::idle(thread, labels)
+            let by_record = info.as_ref().and_then(idle::by_record);
+            by_record.or_else(|| idle::idle(thread, labels))
         };
     }
 }

@@ -116,6 +116,8 @@ impl Waits {
         let info = self.info.get(from).copied().flatten();
         if let Some(info) = info
             && let Some((to, strength)) = nodes.of_wait(&info)
+            // Semaphores are made by the process that waits for them, nearly always: that says nobody's name.
+            && !nodes.is_own_process(from, to)
         {
             // These two record whom the thread pushes, which may be itself.
             let may_push_itself = matches!(info.wait_type, WaitType(0x12 | 0x13));
@@ -201,6 +203,14 @@ impl<'a> Nodes<'a> {
             WaitsFor::Process(pid) => Some((self.process(pid), Strength::Weak)),
             _ => None,
         }
+    }
+
+    fn is_own_process(&self, from: ThreadIndex, to: Node) -> bool {
+        let own = self
+            .threads
+            .get(from)
+            .map(|entry| Node::Process(entry.process_index));
+        own == Some(to)
     }
 
     fn thread(&self, id: u64) -> Node {

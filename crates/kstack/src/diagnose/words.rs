@@ -1,6 +1,6 @@
 //! Threads and waits in sentences.
 
-use kstack_model::{Address, PortLabelId, Process, WaitInfo, WaitsFor};
+use kstack_model::{Address, PortLabelId, Process, WaitInfo, WaitType, WaitsFor};
 
 use super::facts;
 use super::threads::{ThreadEntry, ThreadIndex, process_in_words};
@@ -64,6 +64,12 @@ impl Diagnosis<'_> {
                 Node::Process(_) | Node::LostProcess(_) => format!("waits for the end of {whom}"),
                 _ => format!("waits for {}, owned by {whom}", object(process, info)),
             },
+            (Via::Wait(info), _) if info.wait_type == WaitType::SEMAPHORE => {
+                format!(
+                    "waits for {}, to be answered by {whom}",
+                    object(process, info)
+                )
+            }
             (Via::Wait(info), _) => {
                 format!("waits for {}, served by {whom}", object(process, info))
             }
@@ -127,6 +133,7 @@ impl Diagnosis<'_> {
     fn lonely_wait(&self, entry: &ThreadEntry<'_>, info: &WaitInfo) -> String {
         let object = object(Some(entry.process), info);
         let nobody = match info.waits_for() {
+            WaitsFor::Process(_) => ", which any thread of its own process may answer".to_owned(),
             WaitsFor::AnyChild => ", any child".to_owned(),
             WaitsFor::ProcessGroup(0) => ", a child in its own process group".to_owned(),
             WaitsFor::ProcessGroup(group) => format!(", a child in process group {group}"),

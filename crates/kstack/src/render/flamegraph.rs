@@ -7,7 +7,7 @@ use inferno::flamegraph::color::{Color, PaletteMap};
 use inferno::flamegraph::{self, Options};
 
 use super::folded::Folded;
-use super::image_color;
+use super::image_color::Colors;
 use super::{RenderOptions, Renderer};
 use crate::diagnose::fingerprint;
 use crate::resolve::Trace;
@@ -44,8 +44,9 @@ pub(crate) fn draw_folded(
         return Err(nothing_to_draw());
     }
     let mut palette = PaletteMap::default();
+    let colors = Colors::of(folded.kin.values());
     for (name, kin) in &folded.kin {
-        let (r, g, b) = image_color::shade(kin, name);
+        let (r, g, b) = colors.shade(kin, name);
         palette.insert(name, Color { r, g, b });
     }
     let mut picture = options(title, subtitle, folded.is_sampled);

@@ -93,7 +93,9 @@ impl Hang {
 }
 
 pub(super) const MUTEX: u8 = 0x1;
+pub(super) const PORT_SET_RECEIVE: u8 = 0x3;
 pub(super) const PORT_SEND: u8 = 0x4;
+pub(super) const SEMAPHORE: u8 = 0x6;
 pub(super) const RW_WRITE: u8 = 0x8;
 pub(super) const INHERITOR: u8 = 0x12;
 

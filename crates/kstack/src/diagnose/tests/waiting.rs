@@ -214,3 +214,31 @@ fn a_waiter_above_the_owner_is_a_priority_inversion() {
         "priority inversion: it runs at 80, the owner at 31"
     );
 }
+
+#[test]
+fn a_semaphore_of_its_own_process_names_nobody() {
+    let trace = Hang::default()
+        .process(1, "a")
+        .thread(1, &MUTEX_STACK)
+        .waits(SEMAPHORE, 1, 0x5)
+        .thread(2, &MUTEX_STACK)
+        .waits(MUTEX, 1, 0x6)
+        .trace();
+    let diagnosis = diagnose(&trace);
+    assert!(diagnosis.deadlocks.is_empty());
+    assert_eq!(diagnosis.chains.roots[0].node, Node::Thread(0));
+    assert_eq!(
+        diagnosis.doing(0)[1],
+        "waits for Semaphore 0x5, which any thread of its own process may answer"
+    );
+}
+
+#[test]
+fn a_thread_that_receives_on_a_set_of_ports_is_idle_whatever_its_frames() {
+    let trace = Hang::default()
+        .process(1, "a")
+        .thread(1, &["kernel:"])
+        .waits(PORT_SET_RECEIVE, 0, 0x5)
+        .trace();
+    assert_eq!(diagnose(&trace).idle[0].threads, 1);
+}
