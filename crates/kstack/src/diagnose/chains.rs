@@ -18,7 +18,7 @@ pub struct Root {
 }
 
 /// Every end of a chain, the one that most wait for first. A deadlock is no end; those who wait for a
-/// thread in one are counted in [`waiters_of`].
+/// thread in one are counted in [`Chains::waiters_of`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Chains {
     /// The ends.

@@ -1,8 +1,8 @@
 //! Who waits for whom, what is stuck, and which stacks are worth a look.
 //!
 //! Everything is worked out from a finished [`Trace`]: nothing is looked up.
-//! What the kernel recorded ([`waits`], [`deadlocks`], [`chains`]) and what is
-//! concluded from stacks ([`shared`]) are kept apart, and the second says so.
+//! What the kernel recorded ([`Waits`], [`Deadlock`], [`Chains`]) and what is
+//! concluded from stacks ([`SharedWait`]) are kept apart, and the second says so.
 //! All of it takes time linear in the frames of the report, but for sorting.
 //!
 //! Two tables of plain text tell which functions wait and which stacks are

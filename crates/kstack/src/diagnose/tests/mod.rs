@@ -3,6 +3,7 @@
 mod comparing;
 mod finding;
 mod hostile;
+mod telling;
 mod waiting;
 
 use kstack_model::{
