@@ -29,6 +29,16 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Name every frame of a report
     Symbolicate(cmd::symbolicate::Symbolicate),
+    /// Say who waits for whom, what is stuck, and what is missing
+    Diagnose(cmd::diagnose::Diagnose),
+    /// Say what moved between reports of one machine
+    Diff(cmd::diff::Diff),
+    /// Draw a capture as a flame graph
+    Flamegraph(cmd::flamegraph::Flamegraph),
+    /// Sort the kernel's zones by what they hold and how they grew
+    Zones(cmd::zones::Zones),
+    /// Name and count the records of a zone log
+    Leaks(cmd::leaks::Leaks),
     /// Show a report as read, without symbols
     Show(cmd::show::Show),
     /// Show what was loaded where, and which symbol files match or why not
@@ -148,9 +158,21 @@ pub(crate) struct OutputArgs {
     /// Show C++ and Rust names as the symbol file has them
     #[arg(long)]
     pub(crate) raw_names: bool,
+
+    /// Show the answer page by page, with `$KSTACK_PAGER`, `$PAGER` or less
+    #[arg(long, value_name = "WHEN", default_value = "auto", num_args = 0..=1, default_missing_value = "always")]
+    pub(crate) pager: When,
+
+    /// Print the answer without a pager
+    #[arg(long, conflicts_with = "pager")]
+    pub(crate) no_pager: bool,
+
+    /// Replace names of processes, paths, user names and boot arguments by placeholders
+    #[arg(long)]
+    pub(crate) redact: bool,
 }
 
-/// When to use colour.
+/// When to use colour, or a pager.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum When {
     /// On a terminal, unless `NO_COLOR` is set

@@ -8,6 +8,7 @@ use anyhow::Context;
 use kstack::model::{Basis, Note, Report, Slide, SlideOf};
 use kstack::parse::{FORMATS, Format, Limits, join, parse, parse_as};
 use kstack::symbols::{Request, Role, SymbolSet};
+use kstack::{ResolveOptions, kernel_slide};
 
 use crate::args::{InputArgs, SymbolArgs};
 use crate::exit::InputError;
@@ -49,10 +50,11 @@ pub(crate) fn stream(path: &Path) -> anyhow::Result<Box<dyn Read>> {
 pub(crate) fn images(
     report: Option<&Path>,
     args: &InputArgs,
-    slide: impl Fn(&Report) -> Option<Slide>,
+    symbols: &SymbolSet,
+    options: &ResolveOptions,
 ) -> anyhow::Result<Report> {
     if let Some(path) = report {
-        let mut reports = reports(path, args, slide)?;
+        let mut reports = reports(path, args, symbols, options)?;
         let count = reports.len();
         let listing_images = reports
             .iter()
@@ -83,12 +85,13 @@ pub(crate) fn images(
 
 /// Every trace in a file, with the listings joined to it.
 ///
-/// A listing can want the kernel's slide, and where nothing states it, `slide` is asked for the
-/// one that the code of the kernel shows.
+/// A listing can want the kernel's slide, and where nothing states it, the symbol files are asked
+/// for the one that the code of the kernel shows.
 pub(crate) fn reports(
     path: &Path,
     args: &InputArgs,
-    slide: impl Fn(&Report) -> Option<Slide>,
+    symbols: &SymbolSet,
+    options: &ResolveOptions,
 ) -> anyhow::Result<Vec<Report>> {
     let mut reports = read(path, args.input_format.as_deref())?;
     if let Some(slide) = args.kernel_slide {
@@ -102,7 +105,7 @@ pub(crate) fn reports(
                 let Err(mismatch) = join(report, &listing) else {
                     continue;
                 };
-                if let Some(slide) = slide(report) {
+                if let Some(slide) = kernel_slide(report, symbols, options) {
                     report.kernel.slides.push((SlideOf::Kernel, slide));
                     report.notes.push(Note::new(format!(
                         "the kernel's slide {slide} is not stated but inferred: the only one at which the code of the kernel fits the stacks"

@@ -5,6 +5,8 @@ mod cmd;
 mod exit;
 mod input;
 mod output;
+mod pager;
+mod progress;
 
 use std::process::ExitCode;
 
@@ -16,6 +18,11 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let done = match &cli.command {
         Command::Symbolicate(args) => cmd::symbolicate::run(args),
+        Command::Diagnose(args) => cmd::diagnose::run(args),
+        Command::Diff(args) => cmd::diff::run(args),
+        Command::Flamegraph(args) => cmd::flamegraph::run(args),
+        Command::Zones(args) => cmd::zones::run(args),
+        Command::Leaks(args) => cmd::leaks::run(args),
         Command::Show(args) => cmd::show::run(args),
         Command::Images(args) => cmd::images::run(args),
         Command::Dump(args) => cmd::dump::run(args),

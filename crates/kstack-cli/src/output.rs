@@ -2,12 +2,14 @@
 
 use std::env;
 use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, IsTerminal, Write};
 
 use anyhow::Context;
+use kstack::Trace;
 use kstack::render::{RENDERERS, Renderer};
 
 use crate::args::{OutputArgs, When};
+use crate::pager::Pager;
 
 /// The writer that was asked for. It must be flushed.
 pub(crate) fn open(args: &OutputArgs) -> anyhow::Result<Box<dyn Write>> {
@@ -16,8 +18,30 @@ pub(crate) fn open(args: &OutputArgs) -> anyhow::Result<Box<dyn Write>> {
             let file = File::create(path).with_context(|| format!("writing {}", path.display()))?;
             Box::new(BufWriter::new(file))
         }
+        _ if wants_pager(args) => match Pager::start() {
+            Some(pager) => Box::new(BufWriter::with_capacity(1 << 16, pager)),
+            None => Box::new(BufWriter::with_capacity(1 << 16, io::stdout().lock())),
+        },
         _ => Box::new(BufWriter::with_capacity(1 << 16, io::stdout().lock())),
     })
+}
+
+/// As git does it: on a terminal, unless told otherwise.
+fn wants_pager(args: &OutputArgs) -> bool {
+    match args.pager {
+        _ if args.no_pager => false,
+        When::Always => true,
+        When::Never => false,
+        When::Auto => io::stdout().is_terminal(),
+    }
+}
+
+/// How wide the terminal is, when the answer goes to one.
+pub(crate) fn columns(args: &OutputArgs) -> Option<usize> {
+    if args.output.is_some() || !io::stdout().is_terminal() {
+        return None;
+    }
+    terminal_size::terminal_size().map(|(width, _)| usize::from(width.0))
 }
 
 /// Whether to write colour: as asked, else on a terminal and without `NO_COLOR`.
@@ -43,8 +67,20 @@ pub(crate) fn renderer(name: &str) -> Result<&'static Renderer, String> {
         })
 }
 
+/// The traces without what is private, if that was asked for.
+pub(crate) fn redact(args: &OutputArgs, traces: &mut [Trace]) {
+    if args.redact {
+        kstack::redact(traces);
+    }
+}
+
+/// The command to show, if it may be: it names files and processes.
+pub(crate) fn shown_command(args: &OutputArgs) -> Option<String> {
+    (!args.redact).then(command_line)
+}
+
 /// The command as typed, quoted so that a shell reads it back.
-pub(crate) fn command_line() -> String {
+fn command_line() -> String {
     let mut line = "kstack".to_owned();
     for argument in env::args_os().skip(1) {
         line.push(' ');

@@ -25,6 +25,8 @@ mod packed;
 mod pasted;
 mod pattern;
 mod reader;
+pub mod zlog;
+pub mod zones;
 
 pub use dump::{Datum, Dictionary, Dump, dump};
 pub use error::{Closest, ParseError, ParseErrorKind};

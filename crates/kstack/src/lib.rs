@@ -55,15 +55,20 @@
 )]
 
 pub mod annotate;
+pub mod diagnose;
+pub mod leaks;
 pub mod missing;
+mod redact;
 pub mod render;
 
 pub mod resolve;
 pub mod select;
+pub mod zones;
 
 pub use kstack_model as model;
 pub use kstack_parse as parse;
 pub use kstack_symbols as symbols;
+pub use redact::redact;
 pub use render::{RENDERERS, RenderOptions};
 pub use resolve::{ResolveOptions, Trace, kernel_slide, resolve};
 pub use select::Selection;

@@ -72,8 +72,12 @@ pub(crate) fn run(args: &Annotate) -> anyhow::Result<Exit> {
         "text and report cannot both be read from standard input"
     );
     let symbols = input::symbols(&args.symbols);
-    let slide = |report: &_| kstack::kernel_slide(report, &symbols, &args.symbols.options());
-    let images = input::images(args.report.as_deref(), &args.input, slide)?;
+    let images = input::images(
+        args.report.as_deref(),
+        &args.input,
+        &symbols,
+        &args.symbols.options(),
+    )?;
     let options = AnnotateOptions {
         resolve: args.symbols.options(),
         kind: match args.return_addresses {
@@ -82,7 +86,7 @@ pub(crate) fn run(args: &Annotate) -> anyhow::Result<Exit> {
         },
         color: output::color(&args.output),
         raw_names: args.output.raw_names,
-        command: Some(output::command_line()),
+        command: output::shown_command(&args.output),
     };
     let mut annotator = Annotator::new(images, &symbols, options);
     let exit = complain_about(&annotator);

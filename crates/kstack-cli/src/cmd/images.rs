@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::path::PathBuf;
+use std::slice;
 
 use clap::{Args, ValueEnum};
 use kstack::render::{self, RenderOptions, TraceIndex};
@@ -51,17 +52,23 @@ pub(crate) fn run(args: &Images) -> anyhow::Result<Exit> {
         TextOrJson::Text => render::images::write_text,
         TextOrJson::Json => render::images::write_json,
     };
-    let slide = |report: &_| kstack::kernel_slide(report, &symbols, &args.symbols.options());
     let mut reports = Vec::new();
     for file in &args.files {
-        reports.extend(input::reports(file, &args.input, slide)?);
+        reports.extend(input::reports(
+            file,
+            &args.input,
+            &symbols,
+            &args.symbols.options(),
+        )?);
     }
     let parts = reports.len();
     let mut out = output::open(&args.output)?;
     for (index, report) in reports.into_iter().enumerate() {
-        let trace = kstack::resolve(report, &symbols, &args.symbols.options());
+        let mut trace = kstack::resolve(report, &symbols, &args.symbols.options());
+        output::redact(&args.output, slice::from_mut(&mut trace));
         let options = RenderOptions {
             color: output::color(&args.output),
+            columns: output::columns(&args.output),
             trace_index: TraceIndex {
                 index: index + 1,
                 of: parts,

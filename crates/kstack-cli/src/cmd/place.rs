@@ -41,8 +41,7 @@ pub(crate) struct Place {
 
 pub(crate) fn run(args: &Place) -> anyhow::Result<Exit> {
     let symbols = input::symbols(&args.symbols);
-    let slide = |report: &_| kstack::kernel_slide(report, &symbols, &args.symbols.options());
-    let reports = input::reports(&args.report, &args.input, slide)?;
+    let reports = input::reports(&args.report, &args.input, &symbols, &args.symbols.options())?;
     let write = match args.format {
         TextOrJson::Text => render::place::write_text,
         TextOrJson::Json => render::place::write_json,

@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::path::PathBuf;
+use std::slice;
 
 use clap::Args;
 use kstack::render::{RenderOptions, Renderer, TraceIndex};
@@ -28,7 +29,7 @@ pub(crate) struct Show {
     #[command(flatten)]
     select: SelectArgs,
 
-    /// What to print: text, markdown, json
+    /// What to print: text, markdown, json, folded, flamegraph, firefox (see `kstack formats`)
     #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = output::renderer)]
     format: &'static Renderer,
 
@@ -37,14 +38,21 @@ pub(crate) struct Show {
 }
 
 pub(crate) fn run(args: &Show) -> anyhow::Result<Exit> {
-    let reports = input::reports(&args.report, &args.input, |_| None)?;
+    let reports = input::reports(
+        &args.report,
+        &args.input,
+        &SymbolSet::default(),
+        &Default::default(),
+    )?;
     let parts = reports.len();
     let mut out = output::open(&args.output)?;
     for (index, report) in reports.into_iter().enumerate() {
-        let trace = kstack::resolve(report, &SymbolSet::default(), &Default::default());
+        let mut trace = kstack::resolve(report, &SymbolSet::default(), &Default::default());
+        output::redact(&args.output, slice::from_mut(&mut trace));
         let options = RenderOptions {
             color: output::color(&args.output),
-            command: Some(output::command_line()),
+            columns: output::columns(&args.output),
+            command: output::shown_command(&args.output),
             as_read: true,
             selection: args.select.selection(),
             trace_index: TraceIndex {

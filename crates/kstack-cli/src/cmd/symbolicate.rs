@@ -1,13 +1,16 @@
 //! `kstack symbolicate`: report + symbol files → one annotated trace.
 
+use std::fs;
 use std::io::Write;
 use std::path::PathBuf;
+use std::slice;
 
 use clap::Args;
 use kstack::render::{RenderOptions, Renderer, TraceIndex};
 
 use crate::args::{InputArgs, OutputArgs, SelectArgs, SymbolArgs};
 use crate::exit::Exit;
+use crate::progress::Progress;
 use crate::{input, output};
 
 /// Name every frame of a report.
@@ -32,7 +35,7 @@ pub(crate) struct Symbolicate {
     #[command(flatten)]
     select: SelectArgs,
 
-    /// What to print: text, markdown, json
+    /// What to print: text, markdown, json, folded, flamegraph, firefox (see `kstack formats`)
     #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = output::renderer)]
     format: &'static Renderer,
 
@@ -45,17 +48,26 @@ pub(crate) struct Symbolicate {
 }
 
 pub(crate) fn run(args: &Symbolicate) -> anyhow::Result<Exit> {
+    let size = fs::metadata(&args.report).map_or(0, |file| file.len());
+    let progress = Progress::of(usize::try_from(size).unwrap_or(usize::MAX));
+    progress.step("reading the symbol files");
     let symbols = input::symbols(&args.symbols);
-    let slide = |report: &_| kstack::kernel_slide(report, &symbols, &args.symbols.options());
-    let reports = input::reports(&args.report, &args.input, slide)?;
+    progress.step("reading the report");
+    let reports = input::reports(&args.report, &args.input, &symbols, &args.symbols.options())?;
     let parts = reports.len();
     let mut exit = Exit::Done;
     let mut out = output::open(&args.output)?;
     for (index, report) in reports.into_iter().enumerate() {
-        let trace = kstack::resolve(report, &symbols, &args.symbols.options());
+        progress.step(&format!(
+            "naming the frames of trace {} of {parts}",
+            index + 1
+        ));
+        let mut trace = kstack::resolve(report, &symbols, &args.symbols.options());
+        output::redact(&args.output, slice::from_mut(&mut trace));
         let options = RenderOptions {
             color: output::color(&args.output),
-            command: Some(output::command_line()),
+            columns: output::columns(&args.output),
+            command: output::shown_command(&args.output),
             raw_names: args.output.raw_names,
             selection: args.select.selection(),
             trace_index: TraceIndex {
@@ -64,6 +76,7 @@ pub(crate) fn run(args: &Symbolicate) -> anyhow::Result<Exit> {
             },
             ..RenderOptions::default()
         };
+        progress.clear();
         (args.format.write)(&trace, &options, &mut out)?;
         exit = exit.max(Exit::of(&trace, args.strict));
     }

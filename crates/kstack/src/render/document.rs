@@ -11,6 +11,7 @@ use kstack_model::{
 use super::RenderOptions;
 use super::frame::{self, Line};
 use super::words::{self, ShownUuid};
+use crate::diagnose::{Fingerprint, fingerprint};
 use crate::missing::Missing;
 use crate::resolve::{Resolution, SpaceId, Trace, TraceImage};
 use crate::select::SelectedProcess;
@@ -71,13 +72,31 @@ impl<'a> Document<'a> {
         Document {
             trace,
             options,
-            head: head(trace, options),
+            head: head(trace, options, fingerprint(trace)),
             processes: blocks
                 .map(|one| process_block(trace, options, one))
                 .collect(),
             processes_left_out: selected.processes_left_out,
             threads_left_out: selected.threads_left_out,
             missing: Missing::of(trace),
+            names: trace.images.iter().map(TraceImage::name).collect(),
+        }
+    }
+
+    /// A trace without its processes: for outputs that show frames here and there.
+    pub(crate) fn bare(
+        trace: &'a Trace,
+        options: &'a RenderOptions,
+        head: Vec<Field<'a>>,
+    ) -> Document<'a> {
+        Document {
+            trace,
+            options,
+            head,
+            processes: Vec::new(),
+            processes_left_out: 0,
+            threads_left_out: 0,
+            missing: Missing::default(),
             names: trace.images.iter().map(TraceImage::name).collect(),
         }
     }
@@ -112,6 +131,19 @@ impl<'a> Document<'a> {
     /// The notes of the report, then those of the resolving.
     pub(crate) fn notes(&self) -> impl Iterator<Item = &'a Note> {
         self.trace.report.notes.iter().chain(&self.trace.notes)
+    }
+}
+
+impl<'a> StackBlock<'a> {
+    /// A stack of the process with this index.
+    pub(crate) fn new(stack: &'a Stack, process: usize) -> StackBlock<'a> {
+        StackBlock {
+            side: stack.side,
+            samples: stack.samples,
+            cut: stack.end == StackEnd::Truncated,
+            space: SpaceId::of(stack.side, process),
+            frames: &stack.frames,
+        }
     }
 }
 
@@ -168,7 +200,12 @@ impl ThreadBlock<'_> {
     }
 }
 
-fn head<'a>(trace: &'a Trace, options: &RenderOptions) -> Vec<Field<'a>> {
+/// What is known about the report and the machine.
+pub(crate) fn head<'a>(
+    trace: &'a Trace,
+    options: &RenderOptions,
+    fingerprint: Option<Fingerprint>,
+) -> Vec<Field<'a>> {
     let report = &trace.report;
     let machine = &report.machine;
     let mut fields = Fields::default();
@@ -196,6 +233,9 @@ fn head<'a>(trace: &'a Trace, options: &RenderOptions) -> Vec<Field<'a>> {
     fields.add("Kernel addresses", words::basis(report.kernel.basis));
     for (of, slide) in &report.kernel.slides {
         fields.add(words::slide(*of), slide.to_string());
+    }
+    if let Some(fingerprint) = fingerprint {
+        fields.add("Fingerprint", words::fingerprint(&fingerprint));
     }
     fields.facts(&report.facts, options);
     fields.0
@@ -243,13 +283,7 @@ fn thread_block<'a>(
     let continuation = |address| continuation(trace, options, address);
     fields.maybe("Thread continuation", thread.continuation.map(continuation));
     fields.facts(&thread.facts, options);
-    let stack = |stack: &'a Stack| StackBlock {
-        side: stack.side,
-        samples: stack.samples,
-        cut: stack.end == StackEnd::Truncated,
-        space: SpaceId::of(stack.side, process),
-        frames: &stack.frames,
-    };
+    let stack = |stack: &'a Stack| StackBlock::new(stack, process);
     ThreadBlock {
         thread,
         fields: fields.0,

@@ -9,6 +9,7 @@ use kstack_symbols::{Certainty, Named};
 
 use super::words;
 use super::{RenderOptions, Renderer, TraceIndex, wire};
+use crate::diagnose::fingerprint;
 use crate::resolve::{Contradiction, Resolution, SpaceId, Trace, TraceImage};
 use crate::select::{Selected, SelectedProcess};
 
@@ -156,6 +157,7 @@ impl<'a> Writer<'a> {
                     slide: wire::Hex(slide.0),
                 })
                 .collect(),
+            fingerprint: fingerprint(self.trace).map(wire::Fingerprint::from),
             facts: self.facts(&report.facts),
             notes: report.notes.iter().map(note).collect(),
         }

@@ -10,7 +10,7 @@ use kstack_model::{Basis, ImageKind, Placement};
 
 use super::document::{Document, ProcessBlock, ThreadBlock};
 use super::escape::{CodeElement, CodeSpan, Whole};
-use super::stacks::{PLAIN, write_process};
+use super::stacks::{PLAIN, write_process, write_thread};
 use super::words::{self, Count, ShownUuid};
 use super::{RenderOptions, Renderer};
 use crate::resolve::{PlacedBy, Refusal, SpaceId, Trace, TraceImage, UsedSource, Verdict};
@@ -22,43 +22,175 @@ pub(crate) const RENDERER: Renderer = Renderer {
     write,
 };
 
+/// Bytes, and so at most as many characters, of one document: GitHub takes comments of 65,536 characters.
+pub(crate) const LONGEST: usize = 60_000;
+
+/// Of that, what the lists after the threads may take.
+const LONGEST_TAIL: usize = 20_000;
+
+/// Of that, what stands before the threads may take.
+const LONGEST_HEAD: usize = 12_000;
+
+/// Room for the sentence that tells what was dropped.
+const LAST_WORDS: usize = 400;
+
 fn write(trace: &Trace, options: &RenderOptions, out: &mut dyn Write) -> io::Result<()> {
     let mut document = Document::new(trace, options);
     if options.trace_index.index > 1 {
         writeln!(out, "\n---\n")?;
     }
     let processes = mem::take(&mut document.processes);
-    write_head(&document, out)?;
-    let focus = Focus::of(&document, &processes);
-    let (full, folded) = focus.split(&document, processes);
-    if !full.is_empty() {
-        writeln!(out, "\n## {}", focus.heading())?;
+    let mut dropped = Dropped::default();
+    let mut head = Vec::new();
+    write_head(&document, &mut head)?;
+    dropped.cut(&mut head, LONGEST_HEAD);
+    let mut command = Vec::new();
+    write_command(&document, &mut command)?;
+    // A shell could not read back a part of it.
+    if head.len() + command.len() <= LONGEST_HEAD {
+        head.extend(command);
     }
-    let mut fence = Vec::new();
-    for block in &full {
-        writeln!(out, "\n### {}\n", Heading(block))?;
-        write_fenced(&document, block, &mut fence, out)?;
-    }
-    if !folded.is_empty() {
-        let heading = if full.is_empty() {
-            "Threads"
-        } else {
-            "Other threads"
-        };
-        writeln!(out, "\n## {heading}")?;
-    }
-    for block in &folded {
-        write_folded(&document, block, &mut fence, out)?;
-    }
+    let mut tail = Vec::new();
+    write_images(&document, "frames", &mut tail)?;
+    write_missing(&document, &mut tail)?;
+    write_not_used(&document, &mut tail)?;
+    write_notes(&document, &mut tail)?;
+    dropped.cut(&mut tail, LONGEST_TAIL);
+
+    out.write_all(&head)?;
+    let room = LONGEST - LAST_WORDS - head.len() - tail.len();
+    write_threads(&document, processes, room, &mut dropped, out)?;
     if document.processes_left_out + document.threads_left_out > 0 {
         let processes = Count(document.processes_left_out, "process");
         let threads = Count(document.threads_left_out, "thread");
         writeln!(out, "\nLeft out by the selection: {processes}, {threads}.")?;
     }
-    write_images(&document, "frames", out)?;
-    write_missing(&document, out)?;
-    write_not_used(&document, out)?;
-    write_notes(&document, out)
+    dropped.write(out)?;
+    out.write_all(&tail)
+}
+
+/// The threads in focus open, then the others folded, as long as there is room.
+fn write_threads(
+    document: &Document<'_>,
+    processes: Vec<ProcessBlock<'_>>,
+    mut room: usize,
+    dropped: &mut Dropped,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let focus = Focus::of(document, &processes);
+    let (full, folded) = focus.split(document, processes);
+    let others = if full.is_empty() {
+        "Threads"
+    } else {
+        "Other threads"
+    };
+    let parts = [
+        (focus.heading(), full, write_open as WriteBlock),
+        (others, folded, write_folded as WriteBlock),
+    ];
+    for (heading, blocks, write_block) in parts {
+        let mut heading = Some(format!("\n## {heading}\n"));
+        for block in blocks {
+            let title = heading.as_ref().map_or(0, String::len);
+            let Some(fitted) = fitted(
+                document,
+                block,
+                write_block,
+                room.saturating_sub(title),
+                dropped,
+            )?
+            else {
+                continue;
+            };
+            if let Some(heading) = heading.take() {
+                out.write_all(heading.as_bytes())?;
+            }
+            out.write_all(&fitted)?;
+            room = room.saturating_sub(title + fitted.len());
+        }
+    }
+    Ok(())
+}
+
+type WriteBlock = fn(&Document<'_>, &ProcessBlock<'_>, &mut Vec<u8>) -> io::Result<()>;
+
+/// A process with as many of its threads as there is room for; those that are idle give way first.
+fn fitted(
+    document: &Document<'_>,
+    mut block: ProcessBlock<'_>,
+    write_block: WriteBlock,
+    room: usize,
+    dropped: &mut Dropped,
+) -> io::Result<Option<Vec<u8>>> {
+    let mut written = Vec::new();
+    write_block(document, &block, &mut written)?;
+    if written.len() <= room {
+        return Ok(Some(written));
+    }
+    let threads = mem::take(&mut block.threads);
+    let all = threads.len();
+    written.clear();
+    write_block(document, &block, &mut written)?;
+    let mut left = room.saturating_sub(written.len());
+    let mut alone = Vec::new();
+    for thread in threads {
+        alone.clear();
+        write_thread(document, &thread, PLAIN, &mut alone)?;
+        // A blank line, and a digit of the count.
+        let needed = alone.len() + 2;
+        if !thread.is_idle() && needed <= left {
+            left -= needed;
+            block.threads.push(thread);
+        }
+    }
+    dropped.threads += all - block.threads.len();
+    if block.threads.is_empty() {
+        dropped.processes += 1;
+        return Ok(None);
+    }
+    written.clear();
+    write_block(document, &block, &mut written)?;
+    Ok(Some(written))
+}
+
+/// What there was no room for.
+#[derive(Debug, Default)]
+struct Dropped {
+    processes: usize,
+    threads: usize,
+    lines: usize,
+}
+
+impl Dropped {
+    /// Keeps the whole lines that fit. They are lists and tables: every line stands for itself.
+    fn cut(&mut self, lines: &mut Vec<u8>, room: usize) {
+        let Some(kept) = lines.get(..room) else {
+            return;
+        };
+        let end = kept
+            .iter()
+            .rposition(|byte| *byte == b'\n')
+            .map_or(0, |at| at + 1);
+        let rest = lines.get(end..).unwrap_or_default();
+        self.lines += rest.iter().filter(|byte| **byte == b'\n').count();
+        lines.truncate(end);
+    }
+
+    fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        if self.threads + self.lines + self.processes == 0 {
+            return Ok(());
+        }
+        write!(
+            out,
+            "\nDropped to stay under {LONGEST} characters: {}, {} wholly",
+            Count(self.threads, "thread"),
+            Count(self.processes, "process")
+        )?;
+        if self.lines > 0 {
+            write!(out, ", {} of lists", Count(self.lines, "line"))?;
+        }
+        writeln!(out, ". `--format text` has everything.")
+    }
 }
 
 fn write_head(document: &Document<'_>, out: &mut dyn Write) -> io::Result<()> {
@@ -81,7 +213,7 @@ fn write_head(document: &Document<'_>, out: &mut dyn Write) -> io::Result<()> {
             }
         }
     }
-    write_command(document, out)
+    Ok(())
 }
 
 /// The command that made the output.
@@ -175,11 +307,19 @@ impl std::fmt::Display for Heading<'_> {
     }
 }
 
+fn write_open(
+    document: &Document<'_>,
+    block: &ProcessBlock<'_>,
+    out: &mut Vec<u8>,
+) -> io::Result<()> {
+    writeln!(out, "\n### {}\n", Heading(block))?;
+    write_fenced(document, block, out)
+}
+
 fn write_folded(
     document: &Document<'_>,
     block: &ProcessBlock<'_>,
-    fence: &mut Vec<u8>,
-    out: &mut dyn Write,
+    out: &mut Vec<u8>,
 ) -> io::Result<()> {
     write!(out, "\n<details>\n<summary>")?;
     match &block.process.name {
@@ -191,23 +331,22 @@ fn write_folded(
     }
     let threads = Count(block.threads.len(), "thread");
     writeln!(out, ": {threads}</summary>\n")?;
-    write_fenced(document, block, fence, out)?;
+    write_fenced(document, block, out)?;
     writeln!(out, "\n</details>")
 }
 
 fn write_fenced(
     document: &Document<'_>,
     block: &ProcessBlock<'_>,
-    fence: &mut Vec<u8>,
-    out: &mut dyn Write,
+    out: &mut Vec<u8>,
 ) -> io::Result<()> {
-    fence.clear();
-    write_process(document, block, PLAIN, fence)?;
-    write_fence("text", fence, out)
+    let mut fence = Vec::new();
+    write_process(document, block, PLAIN, &mut fence)?;
+    write_fence("text", &fence, out)
 }
 
 /// Whole lines inside a fence longer than any run of backticks in them.
-pub(super) fn write_fence(language: &str, lines: &[u8], out: &mut dyn Write) -> io::Result<()> {
+pub(crate) fn write_fence(language: &str, lines: &[u8], out: &mut dyn Write) -> io::Result<()> {
     let runs = lines.split(|byte| *byte != b'`').map(<[u8]>::len);
     // Not a width of the formatter, which ends at 65,535: a command can hold more.
     let fence = "`".repeat(runs.max().unwrap_or_default().max(2) + 1);

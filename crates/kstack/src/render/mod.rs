@@ -6,16 +6,23 @@
 //! itself through types that own its field names (`wire.rs`).
 
 mod bracket;
+pub mod diagnosis;
 mod digest;
 mod document;
 pub mod dump;
 mod escape;
+mod firefox;
+pub mod flamegraph;
+mod folded;
 mod frame;
+mod image_color;
 pub mod images;
 mod json;
 mod listing;
 pub mod lookup;
 mod markdown;
+pub mod memory;
+mod paths;
 pub mod place;
 mod stacks;
 mod text;
@@ -47,13 +54,22 @@ pub struct Renderer {
 }
 
 /// Every output format; the first is the default.
-pub static RENDERERS: &[Renderer] = &[text::RENDERER, markdown::RENDERER, json::RENDERER];
+pub static RENDERERS: &[Renderer] = &[
+    text::RENDERER,
+    markdown::RENDERER,
+    json::RENDERER,
+    folded::RENDERER,
+    flamegraph::RENDERER,
+    firefox::RENDERER,
+];
 
 /// How a trace is written.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RenderOptions {
     /// Colour the text with ANSI styles. Only the one who knows the terminal can tell.
     pub color: bool,
+    /// How wide the terminal is; `None` when there is none, and lines may be as long as they are.
+    pub columns: Option<usize>,
     /// The command that made this output, for a reader who wants to repeat it.
     pub command: Option<String>,
     /// Show the report as read: every fact and every image in it, and nothing about what is missing.

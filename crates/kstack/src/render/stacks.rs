@@ -3,17 +3,28 @@
 use std::fmt;
 use std::io::{self, Write};
 
-use anstyle::{AnsiColor, Style};
+use anstyle::{Ansi256Color, AnsiColor, Style};
 use kstack_model::ImageOffset;
 
 use super::document::{Document, Field, ProcessBlock, StackBlock, ThreadBlock};
 use super::escape::Visible;
 use super::frame::{FrameLine, Inlined, Line, Marks, Place, SourcePlace, Title};
-use super::words;
+use super::{image_color, words};
+use crate::diagnose::short;
 use crate::resolve::Why;
 
 /// Frames deeper than this are not indented further: a stack of hundreds stays readable.
 const DEEPEST: usize = 20;
+
+/// Blanks before a frame. On a narrow terminal at most a quarter of it: the names are what is read.
+fn indentation(depth: usize, columns: Option<usize>) -> usize {
+    const MARGIN: usize = 4;
+    let wanted = MARGIN + 2 * depth.min(DEEPEST);
+    match columns {
+        Some(columns) => wanted.min((columns / 4).max(MARGIN)),
+        None => wanted,
+    }
+}
 
 /// The styles of the parts of a line.
 #[derive(Clone, Copy, Debug)]
@@ -22,6 +33,21 @@ pub(crate) struct Palette {
     pub(super) name: Style,
     aside: Style,
     pub(crate) mark: Style,
+    /// Whether images have colours of their own.
+    colors_images: bool,
+}
+
+impl Palette {
+    /// The style of an image's name: each kext has its own colour, the kernel and the rest are dim.
+    fn image(&self, image: &str) -> Style {
+        if !self.colors_images {
+            return Style::new();
+        }
+        match short(image) {
+            "kernel" => self.aside,
+            name => Ansi256Color(image_color::terminal(name)).on_default(),
+        }
+    }
 }
 
 /// No styles at all.
@@ -30,6 +56,7 @@ pub(crate) const PLAIN: Palette = Palette {
     name: Style::new(),
     aside: Style::new(),
     mark: Style::new(),
+    colors_images: false,
 };
 
 /// Styles for a terminal.
@@ -38,6 +65,7 @@ pub(crate) const COLORS: Palette = Palette {
     name: AnsiColor::Green.on_default(),
     aside: Style::new().dimmed(),
     mark: AnsiColor::Yellow.on_default(),
+    colors_images: true,
 };
 
 /// A process with its threads.
@@ -96,7 +124,7 @@ pub(crate) fn write_fields(
     Ok(())
 }
 
-fn write_stack(
+pub(crate) fn write_stack(
     document: &Document<'_>,
     stack: &StackBlock<'_>,
     style: Palette,
@@ -113,7 +141,8 @@ fn write_stack(
         writeln!(out, "    (no frames)")?;
     }
     for (depth, line) in &lines {
-        write!(out, "{:1$}", "", 4 + 2 * (*depth).min(DEEPEST))?;
+        let blanks = indentation(*depth, document.options.columns);
+        write!(out, "{:blanks$}", "")?;
         write_line(line, style, out)?;
     }
     if stack.cut {
@@ -139,7 +168,8 @@ fn write_inlined(inlined: &Inlined<'_>, style: Palette, out: &mut dyn Write) -> 
     }
     write!(out, " [inlined in {}]", Visible(inlined.into))?;
     if let Some(image) = inlined.image {
-        write!(out, " (in {})", Visible(image))?;
+        let color = style.image(image);
+        write!(out, " (in {color}{}{color:#})", Visible(image))?;
     }
     write_source(inlined.source.as_ref(), out)?;
     write_marks(&inlined.marks, style, out)?;
@@ -182,7 +212,8 @@ fn write_title(title: &Title<'_>, style: Palette, out: &mut dyn Write) -> io::Re
         } => {
             write!(out, "{bold}{}{bold:#}", Visible(name))?;
             if let Some(image) = image {
-                write!(out, " (in {})", Visible(image))?;
+                let color = style.image(image);
+                write!(out, " (in {color}{}{color:#})", Visible(image))?;
             }
             match offset {
                 Some(offset) => write!(out, " + {offset}"),
@@ -195,17 +226,26 @@ fn write_title(title: &Title<'_>, style: Palette, out: &mut dyn Write) -> io::Re
             name,
             offset,
         } => {
+            let color = style.image(image);
             let (image, name) = (Visible(image), Visible(name));
             write!(
                 out,
-                "{image}{} (after {name} + {offset})",
+                "{color}{image}{color:#}{} (after {name} + {offset})",
                 Plus(*offset_in_image)
             )
         }
         Title::InImage {
             image,
             offset_in_image,
-        } => write!(out, "{}{}", Visible(image), Plus(*offset_in_image)),
+        } => {
+            let color = style.image(image);
+            write!(
+                out,
+                "{color}{}{color:#}{}",
+                Visible(image),
+                Plus(*offset_in_image)
+            )
+        }
         Title::Nothing => Ok(()),
     }
 }
@@ -276,5 +316,28 @@ impl fmt::Display for Plus {
         let offset = self.0.0.cast_signed();
         let sign = if offset < 0 { '-' } else { '+' };
         write!(f, " {sign} {:#x}", offset.unsigned_abs())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_narrow_terminal_keeps_three_quarters_for_the_names() {
+        assert_eq!(indentation(3, None), 10);
+        assert_eq!(indentation(50, None), 44);
+        assert_eq!(indentation(50, Some(80)), 20);
+        assert_eq!(indentation(0, Some(8)), 4);
+    }
+
+    #[test]
+    fn kexts_have_colours_of_their_own_and_the_kernel_is_dim() {
+        assert_eq!(COLORS.image("mach_kernel"), COLORS.aside);
+        assert_ne!(
+            COLORS.image("net.lundman.zfs"),
+            COLORS.image("net.lundman.spl")
+        );
+        assert_eq!(PLAIN.image("net.lundman.zfs"), Style::new());
     }
 }

@@ -53,8 +53,29 @@ pub(crate) struct Report<'a> {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) kernel_slides: Vec<KernelSlide>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) fingerprint: Option<Fingerprint>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) facts: Option<Facts<'a>>,
     pub(crate) notes: Vec<Note<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct Fingerprint {
+    pub(crate) id: String,
+    pub(crate) of: &'static str,
+    pub(crate) frames: usize,
+    pub(crate) unnamed: usize,
+}
+
+impl From<crate::diagnose::Fingerprint> for Fingerprint {
+    fn from(fingerprint: crate::diagnose::Fingerprint) -> Fingerprint {
+        Fingerprint {
+            id: fingerprint.to_string(),
+            of: fingerprint.of.word(),
+            frames: fingerprint.frames,
+            unnamed: fingerprint.unnamed,
+        }
+    }
 }
 
 #[derive(Debug, Serialize)]

@@ -5,6 +5,7 @@ use std::fmt;
 use kstack_model::{Basis, Fact, ImageKind, Side, SlideOf, Uuid};
 use kstack_symbols::Detail;
 
+use crate::diagnose::Fingerprint;
 use crate::resolve::{MatchedBy, PlacedBy};
 
 pub(crate) fn matched(by: MatchedBy) -> &'static str {
@@ -85,6 +86,20 @@ pub(crate) fn stack(side: Side) -> &'static str {
         Side::User => "User stack",
         Side::UserAsync => "User stack of asynchronous callers",
     }
+}
+
+/// The fingerprint and what it is made of.
+pub(crate) fn fingerprint(fingerprint: &Fingerprint) -> String {
+    let frames = Count(fingerprint.frames, "frame");
+    let mut words = format!("{fingerprint} ({}, {frames}", fingerprint.of.in_words());
+    if fingerprint.unnamed > 0 {
+        words.push_str(&format!(
+            "; {} without a name left out",
+            fingerprint.unnamed
+        ));
+    }
+    words.push(')');
+    words
 }
 
 /// "1 thread", "2 threads".

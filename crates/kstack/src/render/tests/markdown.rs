@@ -120,3 +120,35 @@ fn a_fence_is_longer_than_any_run_of_backticks_in_it() {
     assert!(markdown.contains("\n``````text\n"));
     assert!(markdown.contains("a`````b (in"));
 }
+
+#[test]
+fn a_huge_trace_stays_postable_and_says_what_was_dropped() {
+    let mut trace = sample::hang();
+    let busy = trace.report.processes[1].threads[0].clone();
+    for pid in 0..40 {
+        let threads = (0..60).map(|id| kstack_model::Thread {
+            id: Some(id),
+            ..busy.clone()
+        });
+        trace
+            .report
+            .processes
+            .push(sample::process(pid, "busy", threads.collect()));
+    }
+    let markdown = rendered("markdown", &trace, &RenderOptions::default());
+    assert!(
+        markdown.len() <= crate::render::markdown::LONGEST,
+        "{}",
+        markdown.len()
+    );
+    let dropped = markdown
+        .lines()
+        .find(|line| line.starts_with("Dropped to stay under"))
+        .unwrap();
+    let shown = markdown.matches("Thread ID:").count();
+    let all = 2 + 40 * 60;
+    assert!(
+        dropped.contains(&format!(" {} threads, ", all - shown)),
+        "{dropped}, {shown} shown"
+    );
+}

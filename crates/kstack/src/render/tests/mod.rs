@@ -3,6 +3,7 @@
 mod hostile;
 mod json;
 mod markdown;
+mod pictures;
 mod sample;
 mod selecting;
 mod text;

@@ -118,7 +118,11 @@ pub(super) fn without_styles(text: &str) -> String {
     let mut plain = parts.next().unwrap_or_default().to_owned();
     for part in parts {
         match part.split_once('m') {
-            Some((style, rest)) if style.bytes().all(|byte| byte.is_ascii_digit()) => {
+            Some((style, rest))
+                if style
+                    .bytes()
+                    .all(|byte| byte.is_ascii_digit() || byte == b';') =>
+            {
                 plain.push_str(rest);
             }
             _ => {

@@ -1,0 +1,98 @@
+//! `kstack diagnose`: who waits for whom, what is stuck, what is missing.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::slice;
+
+use clap::{Args, ValueEnum};
+use kstack::render::diagnosis::{self, Shown};
+use kstack::render::{RenderOptions, TraceIndex};
+
+use crate::args::{InputArgs, OutputArgs, SymbolArgs};
+use crate::exit::Exit;
+use crate::{input, output};
+
+/// Say who waits for whom, what is stuck, and what is missing.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  kstack diagnose stackshot.log --kext spl.kext --kext zfs.kext --kextstat kextstat.txt
+  kstack diagnose hang.kcdata --symbols ~/builds --format markdown -o report.md
+  kstack diagnose Kernel.panic --format json")]
+pub(crate) struct Diagnose {
+    /// The reports; - for standard input
+    #[arg(value_name = "REPORT", required = true)]
+    reports: Vec<PathBuf>,
+
+    #[command(flatten)]
+    symbols: SymbolArgs,
+
+    #[command(flatten)]
+    input: InputArgs,
+
+    /// What to print
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    format: Format,
+
+    /// Show everything of each kind, however much there is
+    #[arg(long)]
+    all: bool,
+
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+/// What a diagnosis can be printed as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people
+    Text,
+    /// For an issue tracker
+    Markdown,
+    /// For programs
+    Json,
+}
+
+pub(crate) fn run(args: &Diagnose) -> anyhow::Result<Exit> {
+    let symbols = input::symbols(&args.symbols);
+    let shown = shown(args.all);
+    let mut exit = Exit::Done;
+    let mut out = output::open(&args.output)?;
+    let mut first = true;
+    for path in &args.reports {
+        let reports = input::reports(path, &args.input, &symbols, &args.symbols.options())?;
+        let parts = reports.len();
+        for (index, report) in reports.into_iter().enumerate() {
+            if !std::mem::take(&mut first) && args.format != Format::Json {
+                writeln!(out)?;
+            }
+            let mut trace = kstack::resolve(report, &symbols, &args.symbols.options());
+            output::redact(&args.output, slice::from_mut(&mut trace));
+            let options = RenderOptions {
+                color: output::color(&args.output),
+                columns: output::columns(&args.output),
+                command: output::shown_command(&args.output),
+                raw_names: args.output.raw_names,
+                trace_index: TraceIndex {
+                    index: index + 1,
+                    of: parts,
+                },
+                ..RenderOptions::default()
+            };
+            let found = kstack::diagnose::diagnose(&trace);
+            match args.format {
+                Format::Text => diagnosis::write_text(&found, &options, shown, &mut out)?,
+                Format::Markdown => diagnosis::write_markdown(&found, &options, shown, &mut out)?,
+                Format::Json => diagnosis::write_json(&found, &options, &mut out)?,
+            }
+            exit = exit.max(Exit::of(&trace, false));
+        }
+    }
+    out.flush()?;
+    input::complain_about(&symbols);
+    Ok(exit)
+}
+
+pub(crate) fn shown(all: bool) -> Shown {
+    if all { Shown::all() } else { Shown::default() }
+}

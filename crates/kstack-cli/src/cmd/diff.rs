@@ -1,0 +1,100 @@
+//! `kstack diff`: what moved between reports of one machine.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use anyhow::Context;
+use clap::Args;
+use kstack::diagnose::compare::compare;
+use kstack::diagnose::diagnose;
+use kstack::render::RenderOptions;
+use kstack::render::diagnosis;
+
+use crate::args::{InputArgs, OutputArgs, SymbolArgs};
+use crate::cmd::diagnose::{Format, shown};
+use crate::exit::Exit;
+use crate::{input, output};
+
+/// Say what moved between reports of one machine, and what did not.
+///
+/// Several traces of one file count as several reports. Each is compared with the one before it.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  kstack diff first.log second.log --kext zfs.kext --kextstat kextstat.txt
+  kstack diff monday.panic tuesday.panic --symbols ~/builds")]
+pub(crate) struct Diff {
+    /// The reports, oldest first; - for standard input
+    #[arg(value_name = "REPORT", required = true)]
+    reports: Vec<PathBuf>,
+
+    #[command(flatten)]
+    symbols: SymbolArgs,
+
+    #[command(flatten)]
+    input: InputArgs,
+
+    /// What to print
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    format: Format,
+
+    /// Show everything of each kind, however much there is
+    #[arg(long)]
+    all: bool,
+
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+pub(crate) fn run(args: &Diff) -> anyhow::Result<Exit> {
+    let symbols = input::symbols(&args.symbols);
+    let mut traces = Vec::new();
+    for path in &args.reports {
+        for report in input::reports(path, &args.input, &symbols, &args.symbols.options())? {
+            traces.push(kstack::resolve(report, &symbols, &args.symbols.options()));
+        }
+    }
+    output::redact(&args.output, &mut traces);
+    let found: Vec<_> = traces.iter().map(diagnose).collect();
+    found
+        .get(1)
+        .context("there is one trace only; pass a second report to compare it with")?;
+    let options = RenderOptions {
+        color: output::color(&args.output),
+        columns: output::columns(&args.output),
+        raw_names: args.output.raw_names,
+        ..RenderOptions::default()
+    };
+    let shown = shown(args.all);
+    let mut out = output::open(&args.output)?;
+    for (number, pair) in found.windows(2).enumerate() {
+        let [before, after] = pair else { continue };
+        if args.format == Format::Text {
+            writeln!(
+                out,
+                "{}Trace {} and trace {}",
+                if number > 0 { "\n" } else { "" },
+                number + 1,
+                number + 2
+            )?;
+        }
+        let changed = compare(before, after);
+        match args.format {
+            Format::Text => {
+                diagnosis::write_comparison_text(
+                    before, after, &changed, &options, shown, &mut out,
+                )?;
+            }
+            Format::Markdown => {
+                diagnosis::write_comparison_markdown(
+                    before, after, &changed, &options, shown, &mut out,
+                )?;
+            }
+            Format::Json => diagnosis::write_comparison_json(before, after, &changed, &mut out)?,
+        }
+    }
+    out.flush()?;
+    input::complain_about(&symbols);
+    let exits = traces.iter().map(|trace| Exit::of(trace, false));
+    Ok(exits.max().unwrap_or(Exit::Done))
+}

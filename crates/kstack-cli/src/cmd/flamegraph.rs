@@ -1,0 +1,100 @@
+//! `kstack flamegraph`: from a capture straight to a symbolicated picture.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use clap::Args;
+use kstack::Trace;
+use kstack::render::{RenderOptions, flamegraph};
+use kstack::symbols::SymbolSet;
+
+use crate::args::{InputArgs, OutputArgs, SelectArgs, SymbolArgs};
+use crate::exit::Exit;
+use crate::{input, output};
+
+/// Draw a capture as a flame graph.
+///
+/// Made for the output of `dtrace -o`, whose stacks are added up by their counts; every report with stacks will do.
+/// Frames that dtrace could not name get their names from kexts at their load addresses.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  kstack flamegraph out.stacks --kext zfs.kext@0xffffff7f80f00000 -o out.svg
+  kstack flamegraph after.stacks --before before.stacks --kext zfs.kext --kextstat kextstat.txt -o diff.svg")]
+pub(crate) struct Flamegraph {
+    /// The capture; - for standard input
+    #[arg(value_name = "REPORT")]
+    report: PathBuf,
+
+    /// An earlier capture to compare with: what grew is drawn red, what shrank blue
+    #[arg(long, value_name = "REPORT")]
+    before: Option<PathBuf>,
+
+    /// Which trace of a file that holds several, counted from 1
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    trace: usize,
+
+    #[command(flatten)]
+    symbols: SymbolArgs,
+
+    #[command(flatten)]
+    input: InputArgs,
+
+    #[command(flatten)]
+    select: SelectArgs,
+
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+pub(crate) fn run(args: &Flamegraph) -> anyhow::Result<Exit> {
+    let symbols = input::symbols(&args.symbols);
+    let mut traces = vec![trace(args, &args.report, &symbols)?];
+    if let Some(path) = &args.before {
+        traces.push(trace(args, path, &symbols)?);
+    }
+    output::redact(&args.output, &mut traces);
+    let options = RenderOptions {
+        raw_names: args.output.raw_names,
+        selection: args.select.selection(),
+        ..RenderOptions::default()
+    };
+    // The picture first: without one, no empty file is left behind.
+    let mut picture = Vec::new();
+    let exit = match traces.as_slice() {
+        [after, before] => {
+            flamegraph::draw_difference(before, after, &options, &mut picture)?;
+            Exit::of(after, false)
+        }
+        [after, ..] => {
+            flamegraph::draw(after, &options, &mut picture)?;
+            Exit::of(after, false)
+        }
+        [] => Exit::Done,
+    };
+    let mut out = output::open(&args.output)?;
+    out.write_all(&picture)?;
+    out.flush()?;
+    input::complain_about(&symbols);
+    Ok(exit)
+}
+
+fn trace(args: &Flamegraph, path: &Path, symbols: &SymbolSet) -> anyhow::Result<Trace> {
+    let mut reports = input::reports(path, &args.input, symbols, &args.symbols.options())?;
+    let count = reports.len();
+    if count > 1 {
+        output::complain(&format!(
+            "{}: {count} traces; this is number {}, --trace chooses",
+            path.display(),
+            args.trace
+        ));
+    }
+    let at = args.trace.checked_sub(1).filter(|at| *at < count);
+    let at = at.with_context(|| format!("--trace {}: the file has {count}", args.trace))?;
+    Ok(kstack::resolve(
+        reports.swap_remove(at),
+        symbols,
+        &args.symbols.options(),
+    ))
+}

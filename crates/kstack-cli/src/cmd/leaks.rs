@@ -1,0 +1,95 @@
+//! `kstack leaks`: who allocated what a zone log holds.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::slice;
+
+use clap::{Args, ValueEnum};
+use kstack::leaks::Leaks as Counted;
+use kstack::parse::{Limits, zlog};
+use kstack::render::{RENDERERS, RenderOptions, memory};
+
+use crate::args::{OutputArgs, SymbolArgs};
+use crate::cmd::diagnose::shown;
+use crate::exit::{Exit, InputError};
+use crate::{input, output};
+
+/// Name and count the records of a zone log, by stack and by function.
+///
+/// Reads what the debugger macros findoldest and zstack print.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  kstack leaks zstack.txt --kext spl.kext@0xffffff7f80e4a000 --kext zfs.kext@0xffffff7f80e80000
+  kstack leaks zstack.txt --symbols ~/builds --format flamegraph -o leak.svg")]
+pub(crate) struct Leaks {
+    /// The records; - for standard input
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+
+    #[command(flatten)]
+    symbols: SymbolArgs,
+
+    /// What to print
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    format: Format,
+
+    /// Show every function and every stack
+    #[arg(long)]
+    all: bool,
+
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+/// What the records of a zone log can be printed as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people
+    Text,
+    /// For programs
+    Json,
+    /// One line for each stack with its records
+    Folded,
+    /// A picture for the browser
+    Flamegraph,
+}
+
+pub(crate) fn run(args: &Leaks) -> anyhow::Result<Exit> {
+    let read = zlog::read(&input::bytes(&args.file)?, &Limits::default());
+    let report = read.map_err(|why| InputError(format!("{}: {why}", args.file.display())))?;
+    let symbols = input::symbols(&args.symbols);
+    let mut trace = kstack::resolve(report, &symbols, &args.symbols.options());
+    output::redact(&args.output, slice::from_mut(&mut trace));
+    let options = RenderOptions {
+        color: output::color(&args.output),
+        raw_names: args.output.raw_names,
+        ..RenderOptions::default()
+    };
+    let mut out = output::open(&args.output)?;
+    let as_trace = |name: &str| RENDERERS.iter().find(|renderer| renderer.name == name);
+    let renderer = match args.format {
+        Format::Text => {
+            memory::write_leaks(
+                &trace,
+                &Counted::of(&trace),
+                &options,
+                shown(args.all),
+                &mut out,
+            )?;
+            None
+        }
+        Format::Json => {
+            memory::write_leaks_json(&trace, &Counted::of(&trace), &mut out)?;
+            None
+        }
+        Format::Folded => as_trace("folded"),
+        Format::Flamegraph => as_trace("flamegraph"),
+    };
+    if let Some(renderer) = renderer {
+        (renderer.write)(&trace, &options, &mut out)?;
+    }
+    out.flush()?;
+    input::complain_about(&symbols);
+    Ok(Exit::of(&trace, false))
+}

@@ -1,0 +1,71 @@
+//! A program that shows the answer page by page.
+
+use std::env;
+use std::io::{self, Write};
+use std::process::{Child, ChildStdin, Command, Stdio};
+
+/// A running pager. Dropping it closes its input and waits until its user leaves it.
+#[derive(Debug)]
+pub(crate) struct Pager {
+    child: Child,
+    input: Option<ChildStdin>,
+}
+
+impl Pager {
+    /// Starts the pager of the user; `None` when there is none to start: the answer is then printed as it is.
+    pub(crate) fn start() -> Option<Pager> {
+        let program = env::var("KSTACK_PAGER").or_else(|_| env::var("PAGER"));
+        let program = program.ok().or_else(less)?;
+        // Both are how people say that they want none.
+        if program.trim().is_empty() || program.trim() == "cat" {
+            return None;
+        }
+        let mut command = shell(&program);
+        // Quit when all fits, show colours, leave the screen as it is.
+        if env::var_os("LESS").is_none() {
+            command.env("LESS", "FRX");
+        }
+        let mut child = command.stdin(Stdio::piped()).spawn().ok()?;
+        let input = child.stdin.take();
+        Some(Pager { child, input })
+    }
+}
+
+/// The pager that most systems have. A shell starts well without it, so it is looked for.
+fn less() -> Option<String> {
+    let folders = env::var_os("PATH")?;
+    let mut folders = env::split_paths(&folders);
+    let is_there = folders.any(|folder| folder.join("less").is_file());
+    is_there.then(|| "less".to_owned())
+}
+
+/// The variable may hold options, so a shell reads it.
+fn shell(program: &str) -> Command {
+    if cfg!(windows) {
+        return Command::new(program);
+    }
+    let mut command = Command::new("sh");
+    command.args(["-c", program]);
+    command
+}
+
+impl Write for Pager {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match &mut self.input {
+            Some(input) => input.write(bytes),
+            None => Err(io::ErrorKind::BrokenPipe.into()),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.input.as_mut().map_or(Ok(()), Write::flush)
+    }
+}
+
+impl Drop for Pager {
+    fn drop(&mut self) {
+        drop(self.input.take());
+        // Nothing can be done about a pager that is gone.
+        let _ = self.child.wait();
+    }
+}

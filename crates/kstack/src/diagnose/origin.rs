@@ -1,0 +1,59 @@
+//! Where a symbol file that is missing comes from.
+
+use kstack_model::{ImageKind, Machine};
+
+use crate::resolve::TraceImage;
+
+/// Where to get the file for an image, as a fragment.
+#[must_use]
+pub fn where_from(image: &TraceImage, machine: &Machine) -> String {
+    let name = image.name();
+    let kit = || match &machine.os_build {
+        Some(build) => format!("Apple's Kernel Debug Kit for build {build}"),
+        None => "Apple's Kernel Debug Kit for the build of the machine".to_owned(),
+    };
+    match image.image.kind {
+        ImageKind::Kernel => format!(
+            "{}; or the machine's own /System/Library/Kernels/kernel, before 10.10 /mach_kernel, which names fewer functions",
+            kit()
+        ),
+        ImageKind::KernelCollection => format!(
+            "{}, which has the kernel and Apple's kexts one by one",
+            kit()
+        ),
+        _ if name.starts_with("com.apple.") => {
+            format!(
+                "{}, or the kext in /System/Library/Extensions of the machine",
+                kit()
+            )
+        }
+        _ => match vendor(&name) {
+            Some(vendor) => format!(
+                "your own build and its .dSYM, if it is yours; else from its vendor ({vendor}), or the kext in /Library/Extensions of the machine"
+            ),
+            None => "your own build and its .dSYM, if it is yours; else from its vendor".to_owned(),
+        },
+    }
+}
+
+/// `net.lundman` of `net.lundman.zfs`.
+fn vendor(identifier: &str) -> Option<String> {
+    let (vendor, _) = identifier.rsplit_once('.')?;
+    let parts: Vec<&str> = vendor.split('.').take(2).collect();
+    (parts.len() == 2).then(|| parts.join("."))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_vendor_is_the_start_of_the_identifier() {
+        assert_eq!(vendor("net.lundman.zfs").as_deref(), Some("net.lundman"));
+        assert_eq!(
+            vendor("org.pqrs.driver.Karabiner").as_deref(),
+            Some("org.pqrs")
+        );
+        assert_eq!(vendor("zfs"), None);
+    }
+}

@@ -1,0 +1,90 @@
+//! What a maintainer reads.
+
+use super::*;
+use crate::RenderOptions;
+use crate::diagnose::diagnose;
+use crate::render::diagnosis::{Shown, write_text};
+
+fn text(trace: &Trace, shown: Shown) -> String {
+    let mut out = Vec::new();
+    write_text(&diagnose(trace), &RenderOptions::default(), shown, &mut out).unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+#[test]
+fn a_deadlock_across_two_kexts_is_told_with_the_frame_at_which_each_thread_waits() {
+    let trace = Hang::default()
+        .process(0, "kernel_task")
+        .thread(2, &["kernel:lck_mtx_lock", "net.lundman.zfs:txg_quiesce"])
+        .waits(MUTEX, 1, 0xa)
+        .process(156, "zpool")
+        .thread(1, &["kernel:lck_mtx_lock", "net.lundman.spl:taskq_wait"])
+        .waits(MUTEX, 2, 0xb)
+        .trace();
+    let text = text(&trace, Shown::default());
+    let told: Vec<&str> = text
+        .lines()
+        .skip_while(|line| !line.starts_with("Deadlocks"))
+        .take(6)
+        .collect();
+    let expected = [
+        "Deadlocks: 1:",
+        "    2 threads wait in a circle",
+        "        thread 0x1 of zpool (PID 156) waits for KernelMutex 0xb, owned by thread 0x2 of kernel_task (PID 0)",
+        "            at taskq_wait (in net.lundman.spl)",
+        "        thread 0x2 of kernel_task (PID 0) waits for KernelMutex 0xa, owned by thread 0x1 of zpool (PID 156)",
+        "            at txg_quiesce (in net.lundman.zfs)",
+    ];
+    for (told, expected) in told.iter().zip(expected) {
+        assert!(told.starts_with(expected), "{told}\nnot\n{expected}");
+    }
+    assert_eq!(told.len(), 6);
+}
+
+#[test]
+fn a_lost_wake_up_is_told_as_an_inference() {
+    let event = |thread: &mut Thread| thread.wait_event = Some(Address(0xffff_ff80_0660_8a6c));
+    let stack = [
+        "kernel:msleep",
+        "net.lundman.spl:spl_cv_wait",
+        "net.lundman.zfs:zio_wait",
+    ];
+    let mut hang = Hang::default().process(1, "mds");
+    for id in 1..=5 {
+        hang = hang.thread(id, &stack).with(event);
+    }
+    let text = text(&hang.trace(), Shown::default());
+    assert!(text.contains("which proves nothing)"), "{text}");
+    assert!(
+        text.contains("5 threads wait for the event 0xffffff8006608a6c"),
+        "{text}"
+    );
+    assert!(
+        text.contains("5 threads wait for a condition variable asked for by zio_wait (in zfs)"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_long_chain_is_shown_by_its_ends() {
+    let mut hang = Hang::default().process(1, "a");
+    for id in 1..=100 {
+        hang = hang
+            .thread(id, &["k:lck_mtx_lock", "zfs:f"])
+            .waits(MUTEX, id + 1, id);
+    }
+    let text = text(&hang.trace(), Shown::default());
+    assert!(text.contains("the longest chain has 100 waits:"), "{text}");
+    assert!(text.contains("… 88 waits not shown …"), "{text}");
+}
+
+#[test]
+fn what_is_not_shown_is_counted() {
+    let mut hang = Hang::default().process(1, "a");
+    for id in 1..=9 {
+        hang = hang.thread(id, &["k:lck_mtx_lock", &format!("zfs:f{id}")]);
+    }
+    let trace = hang.trace();
+    assert!(text(&trace, Shown { most: 2 }).contains("… and 7 more; --all shows them"));
+    assert!(!text(&trace, Shown::all()).contains("--all shows them"));
+}

@@ -1,0 +1,241 @@
+//! Threads and waits in sentences.
+
+use kstack_model::{Address, PortLabelId, Process, WaitInfo, WaitType, WaitsFor};
+
+use super::facts;
+use super::threads::{ThreadEntry, ThreadIndex, process_in_words};
+use super::waits::{Node, Strength, Via, WaitEdge};
+use super::{Diagnosis, SharedBy};
+
+impl Diagnosis<'_> {
+    /// What a thread is doing, as parts of one sentence.
+    #[must_use]
+    pub fn doing(&self, index: ThreadIndex) -> Vec<String> {
+        let Some(entry) = self.threads.get(index) else {
+            return Vec::new();
+        };
+        let thread = entry.thread;
+        let mut parts = Vec::new();
+        if entry.panicked() {
+            parts.push("panicked".to_owned());
+        }
+        if facts::is_on_processor(thread) {
+            parts.push("running on a processor".to_owned());
+        } else if let Some(state) = thread.state {
+            parts.push(state.in_words().to_owned());
+        }
+        parts.extend(self.waiting(index, entry));
+        if let Some((side, index)) = entry.waits_at(&self.labels)
+            && let Some(at) = entry.label(side, index)
+            && let Some(label) = self.labels.get(at)
+            && label.is_meaningful()
+        {
+            parts.push(format!("at {}", label.in_words()));
+        }
+        if let Some(idle) = entry.idle {
+            parts.push(idle.to_owned());
+        }
+        parts.extend(self.priority(index, entry));
+        parts
+    }
+
+    fn waiting(&self, index: ThreadIndex, entry: &ThreadEntry<'_>) -> Vec<String> {
+        let mut parts = Vec::new();
+        for edge in self.waits.from(index) {
+            parts.push(self.edge(edge));
+        }
+        let info = self.waits.info.get(index).copied().flatten();
+        match info {
+            Some(info) if parts.is_empty() => parts.push(self.lonely_wait(entry, &info)),
+            Some(_) => {}
+            None if parts.is_empty() => parts.extend(self.wait_without_record(entry)),
+            None => {}
+        }
+        parts
+    }
+
+    /// An edge as part of a sentence: `waits for KernelMutex 0x…, owned by thread 0x4e2 of zpool (PID 156)`.
+    #[must_use]
+    pub fn edge(&self, edge: &WaitEdge) -> String {
+        let whom = self.node(edge.to);
+        let process = self.threads.get(edge.from).map(|entry| entry.process);
+        match (&edge.via, edge.strength) {
+            (Via::Wait(info), Strength::Certain) => match edge.to {
+                Node::Process(_) | Node::LostProcess(_) => format!("waits for the end of {whom}"),
+                _ => format!("waits for {}, owned by {whom}", object(process, info)),
+            },
+            (Via::Wait(info), _) if info.wait_type == WaitType::SEMAPHORE => {
+                format!(
+                    "waits for {}, to be answered by {whom}",
+                    object(process, info)
+                )
+            }
+            (Via::Wait(info), _) => {
+                format!("waits for {}, served by {whom}", object(process, info))
+            }
+            (Via::Turnstile(_), Strength::Certain) => format!("waits for {whom} (turnstile)"),
+            (Via::Turnstile(turnstile), Strength::Inherited) => format!(
+                "pushes {whom} through {} turnstiles: the direct owner is between the two",
+                turnstile.hops
+            ),
+            (Via::Turnstile(_), Strength::Weak) => format!("waits for {whom} (turnstile)"),
+        }
+    }
+
+    /// Who somebody is: "thread 0x4e2 of zpool (PID 156)".
+    #[must_use]
+    pub fn node(&self, node: Node) -> String {
+        match node {
+            Node::Thread(index) => self.thread(index),
+            Node::Process(index) => match self.trace.report.processes.get(index) {
+                Some(process) => format!("any thread of {}", process_in_words(process)),
+                None => "any thread of a process".to_owned(),
+            },
+            Node::LostThread(id) => format!("thread {id:#x}, not captured"),
+            Node::LostProcess(pid) => format!("the process with PID {pid}, not captured"),
+            Node::Kernel => "the kernel".to_owned(),
+        }
+    }
+
+    /// Who a thread is.
+    #[must_use]
+    pub fn thread(&self, index: ThreadIndex) -> String {
+        let entry = self.threads.get(index);
+        entry.map_or_else(|| "a thread".to_owned(), ThreadEntry::in_words)
+    }
+
+    /// What several threads wait for.
+    #[must_use]
+    pub fn shared_object(&self, by: SharedBy) -> String {
+        match by {
+            SharedBy::Object {
+                wait_type,
+                context,
+                process,
+            } => {
+                let kind = kind_of_wait(wait_type);
+                match process.and_then(|index| self.trace.report.processes.get(index)) {
+                    Some(process) => {
+                        format!("{kind} {context:#x} of {}", process_in_words(process))
+                    }
+                    None => format!("{kind} {context:#x}"),
+                }
+            }
+            SharedBy::Event(event) => format!("the event {event}{}", self.lies_in(event)),
+            SharedBy::Function(kind, label) => match self.labels.get(label) {
+                Some(label) => format!("{} asked for by {}", kind.in_words(), label.in_words()),
+                None => kind.in_words().to_owned(),
+            },
+        }
+    }
+
+    /// A wait whose record names nobody.
+    fn lonely_wait(&self, entry: &ThreadEntry<'_>, info: &WaitInfo) -> String {
+        let object = object(Some(entry.process), info);
+        let nobody = match info.waits_for() {
+            WaitsFor::Process(_) => ", which any thread of its own process may answer".to_owned(),
+            WaitsFor::AnyChild => ", any child".to_owned(),
+            WaitsFor::ProcessGroup(0) => ", a child in its own process group".to_owned(),
+            WaitsFor::ProcessGroup(group) => format!(", a child in process group {group}"),
+            WaitsFor::PortName(name) => format!(" {name:#x}, which it receives on"),
+            WaitsFor::PortDestination(port) => format!(", which travels to port {port:#x}"),
+            WaitsFor::PortInTransit => ", which is travelling in a message".to_owned(),
+            WaitsFor::PortLocked => ", which was locked: nothing more is known".to_owned(),
+            WaitsFor::SpinningMutex => ", held by a spinning thread".to_owned(),
+            WaitsFor::ThreadRequested => ", which waits for a thread to be made".to_owned(),
+            WaitsFor::WorkloopSuspended => ", which is suspended".to_owned(),
+            _ => ", whose owner is not recorded".to_owned(),
+        };
+        format!("waits for {object}{nobody}")
+    }
+
+    fn wait_without_record(&self, entry: &ThreadEntry<'_>) -> Option<String> {
+        if entry.is_blocked() == Some(false) {
+            return None;
+        }
+        let by_name = entry.wait_by_name(&self.labels);
+        let event = entry.thread.wait_event;
+        match (by_name, event) {
+            (Some((kind, _)), Some(event)) => Some(format!(
+                "waits for {} by the names of its frames, event {event}{}",
+                kind.in_words(),
+                self.lies_in(event)
+            )),
+            (Some((kind, _)), None) => Some(format!(
+                "waits for {} by the names of its frames",
+                kind.in_words()
+            )),
+            (None, Some(event)) => Some(format!(
+                "waits for the event {event}{}",
+                self.lies_in(event)
+            )),
+            (None, None) => None,
+        }
+    }
+
+    /// Which segment of which image holds an address, where a symbol file tells.
+    fn lies_in(&self, at: Address) -> String {
+        for image in &self.trace.images {
+            let Some(used) = &image.used else { continue };
+            let mut segments = used.slides.segments.iter();
+            if let Some(segment) = segments.find(|segment| segment.range.contains(&at)) {
+                return format!(" (in {} of {})", segment.name, image.name());
+            }
+        }
+        String::new()
+    }
+
+    /// Priority inversions: a waiter above the thread it waits for.
+    fn priority(&self, index: ThreadIndex, entry: &ThreadEntry<'_>) -> Option<String> {
+        let edge = self.waits.from(index).first()?;
+        let Node::Thread(owner) = edge.to else {
+            return None;
+        };
+        let owner = self.threads.get(owner)?.thread;
+        let mine = facts::priority(entry.thread)?;
+        let theirs = facts::priority(owner)?;
+        let base = facts::base_priority(owner);
+        if mine > theirs {
+            Some(format!(
+                "priority inversion: it runs at {mine}, the owner at {theirs}"
+            ))
+        } else if base.is_some_and(|base| mine > base) {
+            Some(format!(
+                "the owner was raised from {} to {theirs} for its waiters",
+                base.unwrap_or_default()
+            ))
+        } else {
+            None
+        }
+    }
+}
+
+fn kind_of_wait(wait_type: kstack_model::WaitType) -> String {
+    match wait_type.name() {
+        Some(name) => name.to_owned(),
+        None => format!("wait type {:#x}", wait_type.0),
+    }
+}
+
+/// What a record says a thread waits for: the kind, the address, the service behind a port.
+fn object(process: Option<&Process>, info: &WaitInfo) -> String {
+    let mut words = kind_of_wait(info.wait_type);
+    if info.context != 0 {
+        words.push_str(&format!(" {:#x}", info.context));
+    }
+    if info.is_for_a_reply() {
+        words.push_str(" (the answer to a synchronous call)");
+    }
+    match info.port_label {
+        PortLabelId::Id(id) => {
+            let mut labels = process.into_iter().flat_map(|process| &process.port_labels);
+            let label = labels.find(|label| label.id == id);
+            if let Some(name) = label.and_then(|label| label.name.as_deref()) {
+                words.push_str(&format!(" of the service {name}"));
+            }
+        }
+        PortLabelId::Lost => words.push_str(" of a service whose name was not recorded"),
+        PortLabelId::None => {}
+    }
+    words
+}

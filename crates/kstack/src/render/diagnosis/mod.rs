@@ -1,0 +1,201 @@
+//! A diagnosis and a comparison written down.
+//!
+//! What is shown is decided once, as sections of plain lines; text prints
+//! them as they are and Markdown puts each into a fence, where nothing in
+//! them is markup. JSON is made from the diagnosis itself.
+
+mod comparison;
+mod json;
+mod sections;
+mod stacks;
+mod waiting;
+mod wire;
+
+use std::io::{self, Write};
+
+use super::RenderOptions;
+use super::document::{self, Document};
+use super::escape::{CodeSpan, Whole};
+use super::markdown::write_fence;
+use super::stacks::{COLORS, PLAIN, write_fields};
+use crate::diagnose::Diagnosis;
+use crate::diagnose::compare::Comparison;
+
+/// How much of a diagnosis is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shown {
+    /// Things of each kind; the rest is counted.
+    pub most: usize,
+}
+
+impl Default for Shown {
+    /// What a person reads.
+    fn default() -> Shown {
+        Shown { most: 20 }
+    }
+}
+
+impl Shown {
+    /// Everything.
+    #[must_use]
+    pub fn all() -> Shown {
+        Shown { most: usize::MAX }
+    }
+}
+
+/// A part of a diagnosis.
+pub(crate) struct Section {
+    /// Our own words: no escaping.
+    pub(crate) title: String,
+    /// How far it can be trusted, our own words too.
+    pub(crate) about: Option<&'static str>,
+    /// Whole lines, made harmless, with the styles of the palette they were written with.
+    pub(crate) lines: Vec<u8>,
+}
+
+/// Writes a diagnosis for a terminal.
+///
+/// # Errors
+///
+/// Those of the writer.
+pub fn write_text(
+    diagnosis: &Diagnosis<'_>,
+    options: &RenderOptions,
+    shown: Shown,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let style = if options.color { COLORS } else { PLAIN };
+    let head = document::head(diagnosis.trace, options, diagnosis.fingerprint);
+    let document = Document::bare(diagnosis.trace, options, head);
+    write_fields(&document.head, "", style, out)?;
+    write_sections(
+        &sections::sections(diagnosis, &document, shown, style)?,
+        options,
+        out,
+    )
+}
+
+/// Writes a diagnosis for an issue tracker.
+///
+/// # Errors
+///
+/// Those of the writer.
+pub fn write_markdown(
+    diagnosis: &Diagnosis<'_>,
+    options: &RenderOptions,
+    shown: Shown,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let head = document::head(diagnosis.trace, options, diagnosis.fingerprint);
+    let document = Document::bare(diagnosis.trace, options, head);
+    writeln!(out, "# Diagnosis\n")?;
+    for field in &document.head {
+        match field.is_fact {
+            true => writeln!(
+                out,
+                "- {}: {}",
+                CodeSpan(&field.name),
+                CodeSpan(&field.value)
+            )?,
+            false => writeln!(out, "- {}: {}", field.name, CodeSpan(&field.value))?,
+        }
+    }
+    if let Some(command) = &options.command {
+        writeln!(out, "\nMade by, and repeated with:\n")?;
+        write_fence("sh", format!("{}\n", Whole(command)).as_bytes(), out)?;
+    }
+    let sections = sections::sections(diagnosis, &document, shown, PLAIN)?;
+    write_fenced_sections(&sections, out)
+}
+
+/// Writes a diagnosis for programs.
+///
+/// # Errors
+///
+/// Those of the writer.
+pub fn write_json(
+    diagnosis: &Diagnosis<'_>,
+    options: &RenderOptions,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    json::write(diagnosis, options, out)
+}
+
+/// Writes what changed between two reports, for a terminal.
+///
+/// # Errors
+///
+/// Those of the writer.
+pub fn write_comparison_text(
+    before: &Diagnosis<'_>,
+    after: &Diagnosis<'_>,
+    comparison: &Comparison,
+    options: &RenderOptions,
+    shown: Shown,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let style = if options.color { COLORS } else { PLAIN };
+    let document = Document::bare(after.trace, options, Vec::new());
+    let sections = comparison::sections(before, after, comparison, &document, shown, style)?;
+    write_sections(&sections, options, out)
+}
+
+/// Writes what changed between two reports, for an issue tracker.
+///
+/// # Errors
+///
+/// Those of the writer.
+pub fn write_comparison_markdown(
+    before: &Diagnosis<'_>,
+    after: &Diagnosis<'_>,
+    comparison: &Comparison,
+    options: &RenderOptions,
+    shown: Shown,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let document = Document::bare(after.trace, options, Vec::new());
+    writeln!(out, "# Comparison")?;
+    let sections = comparison::sections(before, after, comparison, &document, shown, PLAIN)?;
+    write_fenced_sections(&sections, out)
+}
+
+/// Writes what changed between two reports, for programs.
+///
+/// # Errors
+///
+/// Those of the writer.
+pub fn write_comparison_json(
+    before: &Diagnosis<'_>,
+    after: &Diagnosis<'_>,
+    comparison: &Comparison,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    json::write_comparison(before, after, comparison, out)
+}
+
+fn write_sections(
+    sections: &[Section],
+    options: &RenderOptions,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let heading = if options.color { COLORS } else { PLAIN }.heading;
+    for section in sections {
+        writeln!(out, "\n{heading}{}:{heading:#}", section.title)?;
+        if let Some(about) = section.about {
+            writeln!(out, "    ({about})")?;
+        }
+        out.write_all(&section.lines)?;
+    }
+    Ok(())
+}
+
+fn write_fenced_sections(sections: &[Section], out: &mut dyn Write) -> io::Result<()> {
+    for section in sections {
+        writeln!(out, "\n## {}\n", section.title)?;
+        if let Some(about) = section.about {
+            writeln!(out, "{about}.\n")?;
+        }
+        write_fence("text", &section.lines, out)?;
+    }
+    Ok(())
+}

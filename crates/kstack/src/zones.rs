@@ -1,0 +1,202 @@
+//! Which zones grow, and which are suspected of a leak.
+
+use std::collections::BTreeMap;
+
+use kstack_parse::zones::Zone;
+
+/// A zone at the time of each table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ZoneHistory {
+    /// Its name.
+    pub name: String,
+    /// What each table says of it; `None` where a table does not have it.
+    pub tables: Vec<Option<Zone>>,
+    /// Why it is suspected, as sentences; empty when it is not.
+    pub suspected: Vec<String>,
+}
+
+impl ZoneHistory {
+    /// What the last table that has it says.
+    #[must_use]
+    pub fn last(&self) -> Option<&Zone> {
+        self.tables.iter().rev().find_map(Option::as_ref)
+    }
+
+    /// Elements in use in the last table minus those in the first; `None` unless both have it.
+    #[must_use]
+    pub fn growth(&self) -> Option<i64> {
+        let (first, last) = (
+            self.tables.first()?.as_ref()?,
+            self.tables.last()?.as_ref()?,
+        );
+        let last_count = i64::try_from(last.in_use).ok()?;
+        last_count.checked_sub(i64::try_from(first.in_use).ok()?)
+    }
+
+    /// The same in bytes.
+    #[must_use]
+    pub fn growth_in_bytes(&self) -> Option<i64> {
+        let element = i64::try_from(self.last()?.element).ok()?;
+        Some(self.growth()?.saturating_mul(element))
+    }
+
+    /// Whether it was never smaller than in the table before, and grew at least once.
+    #[must_use]
+    pub fn only_grew(&self) -> bool {
+        let counts: Option<Vec<u64>> = self
+            .tables
+            .iter()
+            .map(|zone| zone.as_ref().map(|zone| zone.in_use))
+            .collect();
+        let Some(counts) = counts else { return false };
+        counts.is_sorted() && counts.first() < counts.last()
+    }
+}
+
+/// Growth in bytes below which a zone is not suspected.
+const WORTH_A_LOOK: i64 = 1 << 20;
+
+/// The zones of one or more tables of the same machine, oldest first. The order is that of
+/// their bytes in use in the last table; with several tables that of their growth.
+#[must_use]
+pub fn histories(tables: &[Vec<Zone>]) -> Vec<ZoneHistory> {
+    let mut by_name: BTreeMap<&str, Vec<Option<Zone>>> = BTreeMap::new();
+    for (index, table) in tables.iter().enumerate() {
+        for zone in table {
+            let history = by_name
+                .entry(&zone.name)
+                .or_insert_with(|| vec![None; tables.len()]);
+            if let Some(slot) = history.get_mut(index) {
+                match slot {
+                    // Some zones share a name; together they are what grows.
+                    Some(known) if known.element == zone.element => {
+                        known.in_use = known.in_use.saturating_add(zone.in_use);
+                        known.size = known.size.saturating_add(zone.size);
+                    }
+                    Some(_) => {}
+                    None => *slot = Some(zone.clone()),
+                }
+            }
+        }
+    }
+    let mut histories: Vec<ZoneHistory> = by_name
+        .into_iter()
+        .map(|(name, tables)| ZoneHistory {
+            name: name.to_owned(),
+            tables,
+            suspected: Vec::new(),
+        })
+        .collect();
+    let used = |history: &ZoneHistory| history.last().map_or(0, Zone::used);
+    let all: u128 = histories
+        .iter()
+        .map(|history| u128::from(used(history)))
+        .sum();
+    for history in &mut histories {
+        history.suspected = suspicions(history, all);
+    }
+    histories.sort_by_key(|history| {
+        let growth = history.growth_in_bytes().filter(|_| tables.len() > 1);
+        (std::cmp::Reverse(growth), std::cmp::Reverse(used(history)))
+    });
+    histories
+}
+
+fn suspicions(history: &ZoneHistory, all: u128) -> Vec<String> {
+    let mut why = Vec::new();
+    let Some(last) = history.last() else {
+        return why;
+    };
+    let tables = history.tables.len();
+    let growth = history.growth().zip(history.growth_in_bytes());
+    if let Some((elements, bytes)) = growth
+        && bytes >= WORTH_A_LOOK
+        && history.only_grew()
+    {
+        let always = if tables > 2 {
+            " and never shrank in between"
+        } else {
+            ""
+        };
+        why.push(format!(
+            "grew by {elements} elements of {} bytes, {bytes} bytes in all{always}",
+            last.element
+        ));
+    }
+    let share = match all {
+        0 => 0,
+        all => u128::from(last.used()) * 100 / all,
+    };
+    if share >= 25 && i64::try_from(last.used()).unwrap_or(i64::MAX) >= WORTH_A_LOOK {
+        why.push(format!(
+            "holds {share} % of all zone memory in use: {} elements of {} bytes",
+            last.in_use, last.element
+        ));
+    }
+    if last.most.is_some_and(|most| most > 0 && last.size >= most) && !why.is_empty() {
+        why.push("is as large as it may be".to_owned());
+    }
+    if !why.is_empty() {
+        // Zones named by a size alone serve everyone who asks for that much.
+        let is_shared =
+            history.name.starts_with("kalloc.") || history.name.starts_with("default.kalloc");
+        let shared = match is_shared {
+            true => "every allocation up to its size lands here; ",
+            false => "",
+        };
+        why.push(format!(
+            "{shared}to see who allocates, boot with zlog={} and pass the records to `kstack leaks`",
+            history.name.replace(' ', ".")
+        ));
+    }
+    why
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn zone(name: &str, element: u64, in_use: u64) -> Zone {
+        Zone {
+            name: name.to_owned(),
+            element,
+            in_use,
+            size: element * in_use,
+            ..Zone::default()
+        }
+    }
+
+    #[test]
+    fn a_zone_that_only_grew_is_suspected_with_its_numbers() {
+        let tables = [1000, 50_000, 90_000]
+            .map(|count| vec![zone("kalloc.128", 128, count), zone("zones", 592, 100)]);
+        let histories = histories(&tables);
+        assert_eq!(histories[0].name, "kalloc.128");
+        assert_eq!(histories[0].growth(), Some(89_000));
+        assert_eq!(
+            histories[0].suspected[0],
+            "grew by 89000 elements of 128 bytes, 11392000 bytes in all and never shrank in between"
+        );
+        assert!(
+            histories[0]
+                .suspected
+                .last()
+                .unwrap()
+                .contains("zlog=kalloc.128")
+        );
+        assert!(histories[1].suspected.is_empty());
+    }
+
+    #[test]
+    fn one_table_is_sorted_by_what_is_in_use() {
+        let histories = histories(&[vec![zone("small", 8, 10), zone("large", 4096, 1000)]]);
+        assert_eq!(histories[0].name, "large");
+        assert!(histories[0].suspected[0].contains("% of all zone memory"));
+    }
+
+    #[test]
+    fn a_zone_that_one_table_lacks_has_no_growth() {
+        let histories = histories(&[vec![zone("a", 8, 1)], vec![zone("b", 8, 1)]]);
+        assert!(histories.iter().all(|history| history.growth().is_none()));
+    }
+}
