@@ -1,6 +1,7 @@
 //! Whatever the bytes: the whole run gives an answer and never panics.
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use kstack::model::{Address, Arch};
@@ -47,7 +48,10 @@ fn run(report: &[u8], symbols: &SymbolSet) {
     for report in reports {
         let trace = resolve(report, symbols, &ResolveOptions::default());
         for renderer in RENDERERS {
-            (renderer.write)(&trace, &RenderOptions::default(), &mut Vec::new()).unwrap();
+            let written = (renderer.write)(&trace, &RenderOptions::default(), &mut Vec::new());
+            // There is no picture of a trace without a stack; the renderer says so.
+            let is_empty = |error: &io::Error| error.kind() == io::ErrorKind::InvalidInput;
+            assert!(written.is_ok() || written.is_err_and(|error| is_empty(&error)));
         }
     }
 }

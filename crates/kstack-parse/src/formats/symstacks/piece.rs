@@ -14,6 +14,8 @@ pub(super) struct Piece {
     pub(super) build: Option<String>,
     pub(super) pid: Option<i32>,
     pub(super) name: Option<String>,
+    /// Whether the name stood before the PID.
+    pub(super) is_named_first: bool,
     pub(super) facts: Vec<Fact>,
     pub(super) threads: Vec<ReadThread>,
     pub(super) notes: Vec<Note>,

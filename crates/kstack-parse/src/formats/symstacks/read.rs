@@ -208,17 +208,21 @@ impl Reader {
                     self.piece.line = line.number;
                 }
                 self.at = At::Process;
+                self.piece.is_named_first = self.piece.name.is_some();
                 match value.parse() {
                     Ok(pid) => self.piece.pid = Some(pid),
                     Err(_) => self.unreadable(line, "PID", value),
                 }
             }
             Word::Process => {
-                if self.piece.name.is_some() || !matches!(self.at, At::Process) {
+                // A name before the PID was of a process that is lost when another comes behind it.
+                let is_named = self.piece.name.is_some() && !self.piece.is_named_first;
+                if is_named || !matches!(self.at, At::Process) {
                     self.close();
                     self.piece.line = line.number;
                 }
                 self.at = At::Process;
+                self.piece.is_named_first = false;
                 self.piece.name = Some(value.to_owned()).filter(|name| !name.is_empty());
             }
             Word::Thread(of) => self.thread_attribute(line, of, value),

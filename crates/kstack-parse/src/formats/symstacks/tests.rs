@@ -527,6 +527,14 @@ fn every_prefix_is_read_and_keeps_whole_frames() {
     }
 }
 
+#[test]
+fn a_name_before_a_pid_is_of_the_process_before_it() {
+    let text = "Process: lost\nPID: 3\nProcess: a\nThread ID: 0x1\n";
+    assert_eq!(sniff(text.as_bytes()), Sniff::Yes);
+    let process = &report(text).processes[0];
+    assert_eq!((process.pid, process.name.as_deref()), (Some(3), Some("a")));
+}
+
 proptest! {
     #[test]
     fn any_bytes_are_read(bytes in proptest::collection::vec(any::<u8>(), 0..512)) {
