@@ -29,6 +29,7 @@
 
 mod bundle;
 mod bytes;
+mod collection;
 mod demangle;
 mod dwarf;
 mod error;
@@ -40,12 +41,16 @@ mod macho;
 mod names;
 mod open;
 mod part;
+mod prelink;
 mod search;
 mod set;
+mod shift;
 mod slices;
 mod source;
 mod table;
+mod unpack;
 
+pub use collection::Collection;
 pub use error::{SymbolError, SymbolErrorKind};
 pub use names::Names;
 pub use set::{Request, Role, StatedPlace, SymbolFile, SymbolSet};

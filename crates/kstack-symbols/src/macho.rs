@@ -30,11 +30,45 @@ pub(crate) struct Image {
     pub(crate) has_page_zero: bool,
     /// Whether its load commands end early.
     pub(crate) is_cut: bool,
+    /// The images in a kernel collection; `None` for every other file.
+    pub(crate) entries: Option<Vec<Entry>>,
+    /// What of the file lies in memory, by segment.
+    pub(crate) mapped: Vec<Mapped>,
     symtab: Option<lc::SymtabCommand>,
     function_starts: Option<Range<usize>>,
     exports: Option<Range<usize>>,
     ctx: Ctx,
     linked_at: u64,
+}
+
+/// One image of a kernel collection (`struct fileset_entry_command`, cctools-1010.6, `mach-o/loader.h`).
+#[derive(Clone, Debug)]
+pub(crate) struct Entry {
+    /// The bundle identifier.
+    pub(crate) id: String,
+    /// Where its header lies in the slice.
+    pub(crate) offset: u64,
+}
+
+/// The part of a segment that comes from the file.
+#[derive(Clone, Debug)]
+pub(crate) struct Mapped {
+    pub(crate) segment: String,
+    /// Where it is linked.
+    pub(crate) address: u64,
+    /// Where it lies in the slice.
+    pub(crate) offset: usize,
+    pub(crate) size: usize,
+}
+
+impl Mapped {
+    /// The bytes from a linked address to the end of the segment; what lies outside the file is cut.
+    pub(crate) fn from<'a>(&self, address: u64, bytes: &'a [u8]) -> Option<&'a [u8]> {
+        let before = usize::try_from(address.checked_sub(self.address)?).ok()?;
+        let left = self.size.checked_sub(before)?;
+        let rest = bytes.get(self.offset.checked_add(before)?..)?;
+        Some(rest.get(..left).unwrap_or(rest))
+    }
 }
 
 /// A section as symbols see it.
@@ -55,18 +89,23 @@ pub(crate) struct RawSymbol {
 
 impl Image {
     pub(crate) fn parse(bytes: &[u8]) -> Result<Image, SymbolErrorKind> {
+        Image::parse_at(bytes, 0)
+    }
+
+    /// Reads the image whose header lies at `start`. Everything it refers to counts from the start of
+    /// `bytes`, as in a kernel collection.
+    pub(crate) fn parse_at(bytes: &[u8], start: usize) -> Result<Image, SymbolErrorKind> {
         let damaged = |what: &str| SymbolErrorKind::Damaged(what.to_owned());
         let (_, ctx) =
-            parse_magic_and_ctx(bytes, 0).map_err(|_| damaged("the header ends early"))?;
+            parse_magic_and_ctx(bytes, start).map_err(|_| damaged("the header ends early"))?;
         let ctx = ctx.ok_or_else(|| damaged("a slice that is not a Mach-O file"))?;
         let header: Header = bytes
-            .pread_with(0, ctx)
+            .pread_with(start, ctx)
             .map_err(|_| damaged("the header ends early"))?;
         let kind = match header.filetype {
             header::MH_EXECUTE => FileKind::Kernel,
             header::MH_KEXT_BUNDLE | header::MH_OBJECT => FileKind::Kext,
             header::MH_DSYM => FileKind::Dsym,
-            header::MH_FILESET => return Err(SymbolErrorKind::KernelCollection),
             _ => FileKind::Other,
         };
         let mut image = Image {
@@ -78,13 +117,16 @@ impl Image {
             has_dwarf: false,
             has_page_zero: false,
             is_cut: false,
+            entries: (header.filetype == header::MH_FILESET).then(Vec::new),
+            mapped: Vec::new(),
             symtab: None,
             function_starts: None,
             exports: None,
             ctx,
             linked_at: 0,
         };
-        image.is_cut = !image.read_commands(bytes, header.ncmds);
+        let commands = start + Header::size_with(&ctx.container);
+        image.is_cut = !image.read_commands(bytes, commands, header.ncmds);
         if image.sections.is_empty() && image.segments.is_empty() {
             return Err(damaged("no segments"));
         }
@@ -94,8 +136,8 @@ impl Image {
 
     /// Reads the load commands one by one. A damaged one costs those behind
     /// it, because they cannot be found; then the answer is `false`.
-    fn read_commands(&mut self, bytes: &[u8], count: usize) -> bool {
-        let mut at = Header::size_with(&self.ctx.container);
+    fn read_commands(&mut self, bytes: &[u8], start: usize, count: usize) -> bool {
+        let mut at = start;
         for _ in 0..count {
             let Ok(command) = bytes.pread_with::<lc::LoadCommandHeader>(at, self.ctx.le) else {
                 return false;
@@ -124,6 +166,7 @@ impl Image {
                     .filter(|uuid| !uuid.is_nil());
             }
             lc::LC_SEGMENT | lc::LC_SEGMENT_64 => self.read_segment(command, body),
+            lc::LC_FILESET_ENTRY => self.read_entry(body),
             lc::LC_SYMTAB => self.symtab = body.pread_with(0, le).ok(),
             lc::LC_FUNCTION_STARTS => self.function_starts = blob(body, le),
             lc::LC_DYLD_EXPORTS_TRIE => self.exports = blob(body, le),
@@ -139,19 +182,36 @@ impl Image {
         }
     }
 
+    fn read_entry(&mut self, body: &[u8]) {
+        let le = self.ctx.le;
+        // Address, offset in the file, and where in the command the name starts.
+        let offset = body.pread_with::<u64>(16, le);
+        let name = body.pread_with::<u32>(24, le);
+        let (Ok(offset), Ok(name), Some(entries)) = (offset, name, &mut self.entries) else {
+            return;
+        };
+        let name = body.get(to_usize(name)..).unwrap_or_default();
+        let name = name.split(|&byte| byte == 0).next().unwrap_or_default();
+        let id = String::from_utf8_lossy(name).into_owned();
+        entries.push(Entry { id, offset });
+    }
+
     fn read_segment(&mut self, command: u32, body: &[u8]) {
         let le = self.ctx.le;
         // The word size of the command, not of the header, is what its sections have.
-        let (name, start, size, count, container, first) = if command == lc::LC_SEGMENT_64 {
+        let (name, start, size, in_file, count, container, first) = if command == lc::LC_SEGMENT_64
+        {
             let Ok(segment) = body.pread_with::<lc::SegmentCommand64>(0, le) else {
                 return;
             };
             let (start, size) = (segment.vmaddr, segment.vmsize);
+            let in_file = (segment.fileoff, segment.filesize);
             let container = Container::Big;
             (
                 segment.segname,
                 start,
                 size,
+                in_file,
                 segment.nsects,
                 container,
                 lc::SIZEOF_SEGMENT_COMMAND_64,
@@ -161,17 +221,30 @@ impl Image {
                 return;
             };
             let (start, size) = (u64::from(segment.vmaddr), u64::from(segment.vmsize));
+            let in_file = (u64::from(segment.fileoff), u64::from(segment.filesize));
             let container = Container::Little;
             (
                 segment.segname,
                 start,
                 size,
+                in_file,
                 segment.nsects,
                 container,
                 lc::SIZEOF_SEGMENT_COMMAND_32,
             )
         };
         let name = field_text(&name);
+        if let (Ok(offset), Ok(in_file)) = (
+            usize::try_from(in_file.0),
+            usize::try_from(in_file.1.min(size)),
+        ) {
+            self.mapped.push(Mapped {
+                segment: name.clone(),
+                address: start,
+                offset,
+                size: in_file,
+            });
+        }
         let mut sections = Vec::new();
         let mut at = first;
         for _ in 0..count {
@@ -220,6 +293,31 @@ impl Image {
     pub(crate) fn code(&self) -> impl Iterator<Item = &Range<u64>> {
         let code = self.sections.iter().filter(|section| section.is_code);
         code.map(|section| &section.range)
+    }
+
+    /// Sections of instructions with their bytes, as far as the file has them.
+    pub(crate) fn code_bytes<'a>(&self, bytes: &'a [u8]) -> Vec<(u64, &'a [u8])> {
+        let code = self.code().filter_map(|range| {
+            let size = usize::try_from(range.end.checked_sub(range.start)?).ok()?;
+            let here = self.bytes_at(range.start, bytes)?;
+            Some((range.start, here.get(..size).unwrap_or(here)))
+        });
+        code.collect()
+    }
+
+    /// The bytes from a linked address to the end of its segment.
+    pub(crate) fn bytes_at<'a>(&self, address: u64, bytes: &'a [u8]) -> Option<&'a [u8]> {
+        let mut mapped = self.mapped.iter();
+        mapped.find_map(|segment| segment.from(address, bytes).filter(|rest| !rest.is_empty()))
+    }
+
+    /// Where a linked address lies in the slice.
+    pub(crate) fn offset_of(&self, address: u64) -> Option<usize> {
+        let mut mapped = self.mapped.iter();
+        mapped.find_map(|segment| {
+            let before = usize::try_from(address.checked_sub(segment.address)?).ok()?;
+            (before < segment.size).then_some(segment.offset.checked_add(before)?)
+        })
     }
 
     pub(crate) fn has_symbols(&self) -> bool {

@@ -6,6 +6,7 @@ use kstack_model::VmAddr;
 
 use crate::demangle::demangle;
 use crate::dwarf::{Answer, Dwarf, Function};
+use crate::shift::Shift;
 use crate::table::Found;
 use crate::{Certainty, Named, SourceFrame, SymbolError, SymbolErrorKind, SymbolSource};
 
@@ -20,7 +21,8 @@ pub struct Names<'a> {
 /// The debug information of a source, opened by the first lookup.
 enum Debug<'a> {
     Unopened,
-    Open(Box<Dwarf<'a>>),
+    /// With how its addresses differ from those of the source.
+    Open(Box<Dwarf<'a>>, &'a Shift),
     None,
 }
 
@@ -70,12 +72,11 @@ impl<'a> Names<'a> {
     }
 
     fn is_code(&self, at: VmAddr) -> bool {
-        let mut code = self
-            .source
-            .parts()
-            .iter()
-            .flat_map(|part| part.image.code());
-        code.any(|range| range.contains(&at.0))
+        let mut parts = self.source.parts().iter().zip(self.source.shifts());
+        parts.any(|(part, shift)| {
+            let there = shift.to_other(at.0);
+            there.is_some_and(|there| part.image.code().any(|range| range.contains(&there)))
+        })
     }
 
     fn ask_dwarf(&mut self, at: u64) -> Result<Answer, String> {
@@ -83,19 +84,23 @@ impl<'a> Names<'a> {
             self.debug = self.open();
         }
         match &self.debug {
-            Debug::Open(dwarf) => dwarf.at(at),
+            Debug::Open(dwarf, shift) => match shift.to_other(at) {
+                Some(there) => dwarf.at(there),
+                None => Ok(Answer::default()),
+            },
             Debug::Unopened | Debug::None => Ok(Answer::default()),
         }
     }
 
     /// Opens the debug information of the first part that has any, the dSYM before the binary.
     fn open(&mut self) -> Debug<'a> {
-        for (part, bytes) in self.source.parts().iter().zip(&self.files).rev() {
+        let parts = self.source.parts().iter().zip(self.source.shifts());
+        for ((part, shift), bytes) in parts.zip(&self.files).rev() {
             if !part.image.has_dwarf {
                 continue;
             }
             match Dwarf::open(bytes) {
-                Ok(dwarf) => return Debug::Open(Box::new(dwarf)),
+                Ok(dwarf) => return Debug::Open(Box::new(dwarf), shift),
                 Err(why) => self.damage = Some(why),
             }
         }
@@ -104,7 +109,10 @@ impl<'a> Names<'a> {
 
     fn by_dwarf(&self, at: u64, function: &Function, mut frames: Vec<SourceFrame>) -> Named {
         let start = match &self.debug {
-            Debug::Open(dwarf) => dwarf.start_of(function, at),
+            Debug::Open(dwarf, shift) => shift
+                .to_other(at)
+                .and_then(|there| dwarf.start_of(function, there))
+                .and_then(|start| shift.from_other(start)),
             Debug::Unopened | Debug::None => None,
         };
         let start = start.unwrap_or(at);
@@ -178,13 +186,16 @@ impl<'a> Names<'a> {
 
     /// Whether DWARF knows the function at the symbol, and so that it ends before the address.
     fn ends_before(&self, found: &Found<'_>, at: u64) -> bool {
-        let Debug::Open(dwarf) = &self.debug else {
+        let Debug::Open(dwarf, shift) = &self.debug else {
             return false;
         };
         if found.start.0 == at {
             return false;
         }
-        let there = dwarf.at(found.start.0);
+        let Some(start) = shift.to_other(found.start.0) else {
+            return false;
+        };
+        let there = dwarf.at(start);
         there.is_ok_and(|answer| answer.function.is_some())
     }
 

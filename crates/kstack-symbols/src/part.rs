@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::Collection;
 use crate::bytes::Bytes;
 use crate::macho::Image;
 
@@ -12,4 +13,6 @@ pub(crate) struct Part {
     pub(crate) bytes: Bytes,
     /// The file it is from.
     pub(crate) path: String,
+    /// The kernel collection it is linked into.
+    pub(crate) collection: Option<Arc<Collection>>,
 }

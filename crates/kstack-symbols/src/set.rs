@@ -91,11 +91,22 @@ impl SymbolSet {
         let mut set = SymbolSet::default();
         let mut found = Vec::new();
         for opened in opened {
-            set.loaded.extend(opened.named);
+            for mut named in opened.named {
+                let members = std::mem::take(&mut named.members);
+                set.loaded.push(named);
+                let (kernels, kexts) = members.into_iter().partition(is_named);
+                set.loaded.extend::<Vec<Loaded>>(kernels);
+                found.extend::<Vec<Loaded>>(kexts);
+            }
             found.extend(opened.found);
             set.search_errors.extend(opened.error);
             set.remarks.extend(opened.remarks);
         }
+        let within = found
+            .iter_mut()
+            .flat_map(|file| std::mem::take(&mut file.members));
+        let within: Vec<Loaded> = within.collect();
+        found.extend(within);
         found.sort_by(|one, other| one.path.cmp(&other.path));
         found.dedup_by(|one, other| one.path == other.path);
         set.loaded.extend(found);
@@ -111,7 +122,10 @@ impl SymbolSet {
         placed: Option<StatedPlace>,
         bytes: Vec<u8>,
     ) {
-        self.loaded.push(load::bytes(role, name, placed, bytes));
+        let mut loaded = load::bytes(role, name, placed, bytes);
+        let members = std::mem::take(&mut loaded.members);
+        self.loaded.push(loaded);
+        self.loaded.extend(members);
         self.join();
     }
 
@@ -141,10 +155,14 @@ impl SymbolSet {
     }
 }
 
+fn is_named(file: &Loaded) -> bool {
+    file.role != Role::Found
+}
+
 /// What came of one request.
 #[derive(Default)]
 struct Opened {
-    named: Option<Loaded>,
+    named: Vec<Loaded>,
     found: Vec<Loaded>,
     error: Option<SymbolError>,
     remarks: Vec<String>,
@@ -155,7 +173,7 @@ impl Opened {
         if request.role != Role::Found {
             let placed = request.placed.clone();
             return Opened {
-                named: Some(load::path(request.role, &request.path, placed)),
+                named: vec![load::path(request.role, &request.path, placed)],
                 ..Opened::default()
             };
         }

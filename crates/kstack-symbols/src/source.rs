@@ -6,8 +6,10 @@ use std::sync::OnceLock;
 use kstack_model::{Arch, Uuid, VmAddr};
 
 use crate::Names;
+use crate::collection::Collection;
 use crate::dwarf::Dwarf;
 use crate::part::Part;
+use crate::shift::Shift;
 use crate::table::Table;
 
 /// Who an image is.
@@ -128,6 +130,8 @@ pub struct SymbolSource {
     identity: ImageIdentity,
     /// The binary, then the dSYM; one of them may be missing.
     parts: Vec<Part>,
+    /// How the addresses of each part differ from those of the first.
+    shifts: Vec<Shift>,
     kind: FileKind,
     linked_at: VmAddr,
     segments: Vec<Segment>,
@@ -150,6 +154,7 @@ impl SymbolSource {
             kind: first.map_or(FileKind::Other, |image| image.kind),
             linked_at: first.map_or(VmAddr(0), |image| image.linked_at()),
             segments: first.map_or(Vec::new(), |image| image.segments.clone()),
+            shifts: shifts(&parts),
             identity,
             parts,
             table: OnceLock::new(),
@@ -181,6 +186,12 @@ impl SymbolSource {
         &self.segments
     }
 
+    /// The kernel collection it is linked into, if it is.
+    #[must_use]
+    pub fn collection(&self) -> Option<&Collection> {
+        self.parts.first()?.collection.as_deref()
+    }
+
     /// How much it knows.
     #[must_use]
     pub fn detail(&self) -> Detail {
@@ -203,6 +214,11 @@ impl SymbolSource {
         &self.parts
     }
 
+    /// How addresses of this source become those of each part.
+    pub(crate) fn shifts(&self) -> &[Shift] {
+        &self.shifts
+    }
+
     /// The bytes of each part, as [`Table`] numbers them.
     pub(crate) fn files(&self) -> Vec<&[u8]> {
         self.parts
@@ -216,7 +232,8 @@ impl SymbolSource {
             let files: Vec<_> = self
                 .parts
                 .iter()
-                .map(|part| (&*part.image, part.bytes.as_slice()))
+                .zip(&self.shifts)
+                .map(|(part, shift)| (&*part.image, part.bytes.as_slice(), shift))
                 .collect();
             Table::of(&files)
         })
@@ -225,6 +242,15 @@ impl SymbolSource {
     fn knowledge(&self) -> &Knowledge {
         self.knowledge.get_or_init(|| Knowledge::of(&self.parts))
     }
+}
+
+fn shifts(parts: &[Part]) -> Vec<Shift> {
+    let first = parts.first().map(|part| part.image.segments.as_slice());
+    let first = first.unwrap_or_default();
+    parts
+        .iter()
+        .map(|part| Shift::between(first, &part.image.segments))
+        .collect()
 }
 
 impl Knowledge {

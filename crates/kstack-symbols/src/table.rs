@@ -1,10 +1,16 @@
 //! Names of code by address, from symbol tables, exports and function starts.
 
+use std::ops::Range;
+
 use kstack_model::VmAddr;
 
 use crate::Certainty;
 use crate::exports::exports;
 use crate::macho::Image;
+use crate::shift::Shift;
+
+/// A file of a build: its image, its bytes, and how its addresses differ from those of the first.
+type File<'a> = (&'a Image, &'a [u8], &'a Shift);
 
 /// Names of code, sorted by address.
 #[derive(Debug, Default)]
@@ -43,22 +49,26 @@ pub(crate) struct Found<'a> {
 
 impl Table {
     /// The names of all files of one build together: a dSYM's table is richer than a shipped kext's.
-    pub(crate) fn of(files: &[(&Image, &[u8])]) -> Table {
+    pub(crate) fn of(files: &[File<'_>]) -> Table {
         let mut candidates = Vec::new();
         let mut starts = Vec::new();
         let mut code = Vec::new();
-        for (file, (image, bytes)) in files.iter().enumerate() {
+        for (file, (image, bytes, shift)) in files.iter().enumerate() {
             for symbol in image.symbols(bytes) {
+                let Some(address) = shift.from_other(symbol.address) else {
+                    continue;
+                };
                 let name = text_at(bytes, symbol.name, RANKED);
                 candidates.push(Candidate {
-                    address: symbol.address,
+                    address,
                     rank: Rank::of(name, symbol.is_external),
                     file,
                     offset: symbol.name,
                 });
             }
-            starts.extend(image.function_starts(bytes));
-            code.extend(image.code().map(|range| (range.start, range.end)));
+            let listed = image.function_starts(bytes).into_iter();
+            starts.extend(listed.filter_map(|start| shift.from_other(start)));
+            code.extend(image.code().filter_map(|range| moved(range, shift)));
         }
         sort(&mut starts);
         sort(&mut code);
@@ -208,11 +218,14 @@ fn best(mut candidates: Vec<Candidate<'_>>) -> Vec<Symbol> {
     best.collect()
 }
 
-fn exported(files: &[(&Image, &[u8])], code: &[(u64, u64)]) -> Vec<Symbol> {
+fn exported(files: &[File<'_>], code: &[(u64, u64)]) -> Vec<Symbol> {
     let mut symbols = Vec::new();
-    for (image, bytes) in files {
+    for (image, bytes, shift) in files {
         for (name, offset) in exports(image.export_trie(bytes)) {
             let address = image.linked_at().0.wrapping_add(offset);
+            let Some(address) = shift.from_other(address) else {
+                continue;
+            };
             let section = last_at_or_below(code, address, |section| section.0);
             if section.is_some_and(|section| address < section.1) && !name.is_empty() {
                 let name = Name::Own(name);
@@ -221,6 +234,13 @@ fn exported(files: &[(&Image, &[u8])], code: &[(u64, u64)]) -> Vec<Symbol> {
         }
     }
     symbols
+}
+
+/// A section of another file as the first has it.
+fn moved(section: &Range<u64>, shift: &Shift) -> Option<(u64, u64)> {
+    let start = shift.from_other(section.start)?;
+    let size = section.end.saturating_sub(section.start);
+    Some((start, start.saturating_add(size)))
 }
 
 /// The text at an offset, at most `most` bytes of it.

@@ -5,11 +5,14 @@
 //! itself, for tests of single fields.
 
 mod bundle;
+mod collection;
 mod dwarf;
 mod image;
+mod moved;
 mod program;
 mod writer;
 
 pub use bundle::{InfoPlist, dsym_bundle, kext_bundle};
+pub use collection::{complzss, compressed, fileset, im4p, prelinked};
 pub use image::{FileType, Image, Section, Segment, Symbol, fat};
 pub use program::{Debugged, Function, Inlined, Kind, Place, Program, SymbolIn};

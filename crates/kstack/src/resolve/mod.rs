@@ -14,6 +14,7 @@ mod clues;
 mod found;
 mod lookup;
 mod matching;
+mod members;
 mod named;
 mod place;
 mod slice;

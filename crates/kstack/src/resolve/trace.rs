@@ -160,6 +160,8 @@ pub enum MatchedBy {
     Given,
     /// The user gave it as the kernel; the report has nothing to compare.
     Kernel,
+    /// It is linked into the kernel collection that another image proves, and the report does not list it.
+    Collection,
 }
 
 /// Who said where an image lies.

@@ -72,6 +72,7 @@ fn used(used: &UsedSource) -> wire::Used<'_> {
             MatchedBy::ExecutableName => "executable-name",
             MatchedBy::Given => "given",
             MatchedBy::Kernel => "kernel",
+            MatchedBy::Collection => "collection",
         },
         placed_by: match used.placed_by {
             PlacedBy::Given => "given",
