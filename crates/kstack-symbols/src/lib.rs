@@ -35,6 +35,7 @@ mod dwarf;
 mod error;
 mod exports;
 mod join;
+mod kdk;
 mod leb128;
 mod load;
 mod macho;

@@ -21,6 +21,8 @@ pub(crate) struct Loaded {
     /// As named, or as found.
     pub(crate) path: String,
     pub(crate) placed: Option<StatedPlace>,
+    /// The KDK that it is one of several kernels of.
+    pub(crate) kdk: Option<String>,
     pub(crate) info: Info,
     /// Name of the executable file, or of the file in the dSYM.
     pub(crate) executable: String,
@@ -56,6 +58,7 @@ impl Loaded {
             beside: Vec::new(),
             errors: Vec::new(),
             members: Vec::new(),
+            kdk: None,
             path,
             placed,
         }

@@ -145,7 +145,7 @@ fn is_in_kext(path: &Path) -> bool {
         .any(|folder| has_extension(folder, "kext"))
 }
 
-fn starts_as_mach_o(path: &Path) -> io::Result<bool> {
+pub(crate) fn starts_as_mach_o(path: &Path) -> io::Result<bool> {
     let mut start = Vec::new();
     File::open(path)?.take(4).read_to_end(&mut start)?;
     Ok(is_mach_o(&start))

@@ -6,6 +6,7 @@ use kstack_model::Address;
 use rayon::prelude::*;
 
 use crate::join::join;
+use crate::kdk::{self, Kdk};
 use crate::load::{self, Loaded};
 use crate::search::search;
 use crate::{SymbolError, SymbolSource};
@@ -52,6 +53,8 @@ pub struct SymbolFile {
     pub path: String,
     /// Where the user says it was loaded.
     pub placed: Option<StatedPlace>,
+    /// The KDK that it is one of several kernels of: the report decides which is meant.
+    pub kdk: Option<String>,
     /// One source per architecture.
     pub slices: Vec<SymbolSource>,
 }
@@ -170,6 +173,11 @@ struct Opened {
 
 impl Opened {
     fn new(request: &Request) -> Opened {
+        if request.role == Role::Kernel
+            && let Some(kdk) = kdk::of(&request.path)
+        {
+            return Opened::kdk(request, &kdk);
+        }
         if request.role != Role::Found {
             let placed = request.placed.clone();
             return Opened {
@@ -188,5 +196,27 @@ impl Opened {
                 ..Opened::default()
             },
         }
+    }
+
+    /// The kernels of a KDK, of which the report chooses one, and its kexts as if they had been found.
+    fn kdk(request: &Request, kdk: &Kdk) -> Opened {
+        let mut opened = Opened::default();
+        if let Some(extensions) = &kdk.extensions {
+            match search(extensions) {
+                Ok((found, remarks)) => {
+                    opened.found = found;
+                    opened.remarks = remarks;
+                }
+                Err(error) => opened.error = Some(error),
+            }
+        }
+        let kernels = kdk.kernels.par_iter().map(|kernel| {
+            let placed = request.placed.clone();
+            let mut kernel = load::path(Role::Kernel, kernel, placed);
+            kernel.kdk = Some(request.path.display().to_string());
+            kernel
+        });
+        opened.named = kernels.collect();
+        opened
     }
 }

@@ -1,13 +1,16 @@
 //! Kernel collections and KDKs: which of their images the trace uses, and where they lie.
 
+use std::fs;
+
 use kstack::model::{
     Address, Arch, Basis, Frame, FrameKind, ImageKind, LoadedImage, Placement, Process, Report,
     Side, Slide, SlideOf, Stack, Thread, Uuid,
 };
-use kstack::resolve::{MatchedBy, PlacedBy, Resolution, SpaceId, Trace};
-use kstack::symbols::{Role, SymbolSet};
+use kstack::resolve::{MatchedBy, PlacedBy, Resolution, SpaceId, Trace, UnusedReason};
+use kstack::symbols::{Request, Role, SymbolSet};
 use kstack::{ResolveOptions, resolve};
-use kstack_synth::macho::{Function, Program, fileset};
+use kstack_synth::macho::{Function, InfoPlist, Program, dsym_bundle, fileset, kext_bundle};
+use tempfile::TempDir;
 
 const TEXT_EXEC: u64 = 0xffff_fe00_0840_0000;
 
@@ -130,4 +133,107 @@ fn a_collection_of_another_build_names_nothing() {
     let trace = trace(report(Basis::Unslid, vec![kernel_image(7)], &addresses(0)));
     assert!(names(&trace).iter().all(|name| name.contains("Nowhere")));
     assert_eq!(trace.unused.len(), 1);
+}
+
+/// Kernels of a KDK with these seeds as UUIDs, by name.
+fn kdk(kernels: &[(&str, u8)]) -> (TempDir, SymbolSet) {
+    let folder = TempDir::new().unwrap();
+    let kernel_folder = folder.path().join("System/Library/Kernels");
+    let extensions = folder.path().join("System/Library/Extensions");
+    fs::create_dir_all(&kernel_folder).unwrap();
+    fs::create_dir_all(&extensions).unwrap();
+    for (name, seed) in kernels {
+        let program = kernel(*seed);
+        fs::write(kernel_folder.join(name), program.binary()).unwrap();
+        dsym_bundle(&kernel_folder, name, name, &program.dsym()).unwrap();
+    }
+    let program = Program::kext("zfs", Arch::Arm64e, 2).with(Function::new("spa_sync", 0x40));
+    let plist = InfoPlist {
+        executable: Some("zfs".to_owned()),
+        identifier: Some("org.example.zfs".to_owned()),
+        version: None,
+    };
+    kext_bundle(&extensions, "zfs", &plist.xml(), Some(&program.binary())).unwrap();
+    dsym_bundle(&extensions, "zfs.kext", "zfs", &program.dsym()).unwrap();
+    let symbols = SymbolSet::open(&[Request {
+        role: Role::Kernel,
+        path: folder.path().to_owned(),
+        placed: None,
+    }]);
+    (folder, symbols)
+}
+
+const VARIANTS: &[(&str, u8)] = &[
+    ("kernel", 4),
+    ("kernel.development", 5),
+    ("kernel.kasan", 6),
+];
+
+#[test]
+fn the_kernel_of_a_kdk_is_chosen_by_uuid_and_its_kexts_serve_too() {
+    let (_folder, symbols) = kdk(VARIANTS);
+    let kext = LoadedImage {
+        uuid: Some(Uuid::from_bytes([2; 16])),
+        placements: vec![Placement::SegmentAt {
+            segment: "__TEXT_EXEC".to_owned(),
+            address: Address(0x8_0000_0000),
+        }],
+        ..LoadedImage::new(ImageKind::Kext)
+    };
+    let addresses = [kernel(5).code_start() + 8, 0x8_0000_0008];
+    let report = report(Basis::Unslid, vec![kernel_image(5), kext], &addresses);
+    let trace = resolve(report, &symbols, &ResolveOptions::default());
+    assert_eq!(names(&trace), ["thread_block", "spa_sync"]);
+    let paths = &trace.images[0].used.as_ref().unwrap().paths;
+    assert!(paths[0].ends_with("kernel.development"), "{paths:?}");
+    assert!(paths[1].ends_with("kernel.development.dSYM"), "{paths:?}");
+    assert!(trace.unused.is_empty());
+}
+
+#[test]
+fn without_a_kernel_uuid_the_variants_of_a_kdk_are_listed_and_none_is_used() {
+    let (_folder, symbols) = kdk(VARIANTS);
+    let report = report(Basis::Unslid, vec![], &[kernel(5).code_start() + 8]);
+    let trace = resolve(report, &symbols, &ResolveOptions::default());
+    assert!(trace.images.is_empty());
+    assert_eq!(trace.unused.len(), 1);
+    assert_eq!(trace.unused[0].reason, UnusedReason::SeveralKernels);
+    for (name, _) in VARIANTS {
+        let listed = format!("Kernels/{name} (arm64e ");
+        assert!(
+            trace.unused[0].why.contains(&listed),
+            "{}",
+            trace.unused[0].why
+        );
+    }
+}
+
+#[test]
+fn a_kdk_with_one_kernel_needs_no_uuid() {
+    let (_folder, symbols) = kdk(&[("kernel", 4)]);
+    let report = report(Basis::Unslid, vec![], &[kernel(4).code_start() + 8]);
+    let trace = resolve(report, &symbols, &ResolveOptions::default());
+    assert_eq!(names(&trace), ["thread_block"]);
+}
+
+#[test]
+fn a_kdk_of_another_build_says_which_uuids_it_has() {
+    let (_folder, symbols) = kdk(VARIANTS);
+    let report = report(
+        Basis::Unslid,
+        vec![kernel_image(8)],
+        &[kernel(5).code_start() + 8],
+    );
+    let trace = resolve(report, &symbols, &ResolveOptions::default());
+    assert_eq!(trace.unused[0].reason, UnusedReason::OtherBuild);
+    assert!(
+        trace.unused[0].why.contains("08080808-"),
+        "{}",
+        trace.unused[0].why
+    );
+    assert!(
+        trace.unused[0].why.contains("05050505-"),
+        "{}",
+        trace.unused[0].why
+    );
 }

@@ -20,6 +20,7 @@ mod place;
 mod slice;
 mod space;
 mod trace;
+mod variants;
 
 pub use trace::{
     MatchedBy, PlacedBy, PlacedSegment, Refusal, Resolution, SlideMap, SpaceId, Trace, TraceImage,

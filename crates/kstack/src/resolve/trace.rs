@@ -245,6 +245,8 @@ pub enum UnusedReason {
     NoSlice,
     /// It is another build than the report's, or another image than the address says.
     OtherBuild,
+    /// A KDK with several kernels, and the report does not say which it ran.
+    SeveralKernels,
     /// Another named file already speaks for its image.
     Superseded,
     /// Nothing says where it was loaded.
@@ -259,6 +261,7 @@ impl UnusedReason {
             UnusedReason::Unusable => "unusable",
             UnusedReason::NoSlice => "no-slice",
             UnusedReason::OtherBuild => "other-build",
+            UnusedReason::SeveralKernels => "several-kernels",
             UnusedReason::Superseded => "superseded",
             UnusedReason::NotPlaced => "not-placed",
         }
@@ -269,7 +272,9 @@ impl UnusedReason {
     pub fn is_mistake(self) -> bool {
         match self {
             UnusedReason::Unusable | UnusedReason::NoSlice | UnusedReason::OtherBuild => true,
-            UnusedReason::Superseded | UnusedReason::NotPlaced => false,
+            UnusedReason::SeveralKernels | UnusedReason::Superseded | UnusedReason::NotPlaced => {
+                false
+            }
         }
     }
 }
