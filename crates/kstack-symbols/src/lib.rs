@@ -27,6 +27,7 @@
     clippy::unwrap_used
 )]
 
+mod bounds;
 mod bundle;
 mod bytes;
 mod collection;
@@ -43,6 +44,7 @@ mod names;
 mod open;
 mod part;
 mod prelink;
+mod relocations;
 mod search;
 mod set;
 mod shift;

@@ -12,6 +12,7 @@ use kstack_model::{Arch, Uuid, VmAddr};
 use scroll::Pread;
 use scroll::ctx::SizeWith;
 
+use crate::relocations::Stubs;
 use crate::{FileKind, Section, Segment, SymbolErrorKind};
 
 /// What the header and the load commands of a slice say.
@@ -35,6 +36,8 @@ pub(crate) struct Image {
     /// What of the file lies in memory, by segment.
     pub(crate) mapped: Vec<Mapped>,
     symtab: Option<lc::SymtabCommand>,
+    pub(crate) relocations: Option<lc::DysymtabCommand>,
+    pub(crate) stubs: Vec<Stubs>,
     function_starts: Option<Range<usize>>,
     exports: Option<Range<usize>>,
     ctx: Ctx,
@@ -76,6 +79,8 @@ impl Mapped {
 struct Numbered {
     range: Range<u64>,
     is_code: bool,
+    /// Where its bytes are in the slice.
+    offset: usize,
 }
 
 /// A name for code from the symbol table.
@@ -120,6 +125,8 @@ impl Image {
             entries: (header.filetype == header::MH_FILESET).then(Vec::new),
             mapped: Vec::new(),
             symtab: None,
+            relocations: None,
+            stubs: Vec::new(),
             function_starts: None,
             exports: None,
             ctx,
@@ -167,6 +174,7 @@ impl Image {
             }
             lc::LC_SEGMENT | lc::LC_SEGMENT_64 => self.read_segment(command, body),
             lc::LC_FILESET_ENTRY => self.read_entry(body),
+            lc::LC_DYSYMTAB => self.relocations = body.pread_with(0, le).ok(),
             lc::LC_SYMTAB => self.symtab = body.pread_with(0, le).ok(),
             lc::LC_FUNCTION_STARTS => self.function_starts = blob(body, le),
             lc::LC_DYLD_EXPORTS_TRIE => self.exports = blob(body, le),
@@ -252,13 +260,19 @@ impl Image {
             let Ok(raw) = body.pread_with::<RawSection>(at, ctx) else {
                 break;
             };
+            let start_of_section = at;
             at += RawSection::size_with(&ctx);
             let section = section(&raw);
+            if command == lc::LC_SEGMENT_64 {
+                let reserved = body.get(start_of_section + RESERVED..).unwrap_or_default();
+                self.stubs.extend(stubs(&raw, reserved, le));
+            }
             let segment = field_text(&raw.segname);
             self.has_dwarf |= section.name == "__debug_info" && raw.size > 0;
             self.sections.push(Numbered {
                 range: section.range.start.0..section.range.end.0,
                 is_code: section.is_code,
+                offset: to_usize(raw.offset),
             });
             // Object files list all sections in one segment, the debug information too.
             if segment != "__DWARF" {
@@ -295,14 +309,16 @@ impl Image {
         code.map(|section| &section.range)
     }
 
-    /// Sections of instructions with their bytes, as far as the file has them.
-    pub(crate) fn code_bytes<'a>(&self, bytes: &'a [u8]) -> Vec<(u64, &'a [u8])> {
-        let code = self.code().filter_map(|range| {
-            let size = usize::try_from(range.end.checked_sub(range.start)?).ok()?;
-            let here = self.bytes_at(range.start, bytes)?;
-            Some((range.start, here.get(..size).unwrap_or(here)))
-        });
-        code.collect()
+    /// Sections of instructions with their bytes; none in a dSYM, which has only their addresses.
+    pub(crate) fn code_bytes<'a>(&self, bytes: &'a [u8]) -> impl Iterator<Item = (u64, &'a [u8])> {
+        let is_binary = self.kind != FileKind::Dsym;
+        let code = self.sections.iter();
+        let code = code.filter(move |section| is_binary && section.is_code && section.offset > 0);
+        code.filter_map(|section| {
+            let size = usize::try_from(section.range.end - section.range.start).ok()?;
+            let rest = bytes.get(section.offset..)?;
+            Some((section.range.start, rest.get(..size).unwrap_or(rest)))
+        })
     }
 
     /// The bytes from a linked address to the end of its segment.
@@ -357,6 +373,20 @@ impl Image {
             })
     }
 
+    /// The name of the symbol with this number, underscore included.
+    pub(crate) fn name_of_symbol<'a>(&self, number: usize, bytes: &'a [u8]) -> Option<&'a [u8]> {
+        let table = self.symtab?;
+        let size = Nlist::size_with(&self.ctx);
+        let at = number
+            .checked_mul(size)?
+            .checked_add(to_usize(table.symoff))?;
+        let symbol: Nlist = bytes.pread_with(at, self.ctx).ok()?;
+        let name = to_usize(table.stroff).checked_add(symbol.n_strx)?;
+        let rest = bytes.get(name..)?;
+        let rest = rest.get(..0x100).unwrap_or(rest);
+        rest.split(|&byte| byte == 0).next()
+    }
+
     /// Where functions start, in ascending order.
     pub(crate) fn function_starts(&self, bytes: &[u8]) -> Vec<u64> {
         let list = self.function_starts.clone();
@@ -398,6 +428,23 @@ fn section(raw: &RawSection) -> Section {
         is_code,
         name,
     }
+}
+
+/// Where `reserved1` lies in a `struct section_64`; goblin leaves it out.
+const RESERVED: usize = 68;
+
+/// What a section of stubs says of itself: the index of its first symbol, and the size of one stub.
+fn stubs(raw: &RawSection, reserved: &[u8], le: scroll::Endian) -> Option<Stubs> {
+    const TYPE: u32 = 0xff;
+    let first_symbol = reserved.pread_with(0, le).ok()?;
+    let size: u32 = reserved.pread_with(4, le).ok()?;
+    let count = raw.size.checked_div(u64::from(size))?;
+    (raw.flags & TYPE == constants::S_SYMBOL_STUBS).then_some(Stubs {
+        address: raw.addr,
+        size,
+        count: u32::try_from(count).ok()?,
+        first_symbol,
+    })
 }
 
 fn blob(body: &[u8], le: scroll::Endian) -> Option<Range<usize>> {

@@ -179,9 +179,19 @@ impl<'a> Names<'a> {
             raw,
             name,
             start: found.start,
-            certainty: found.certainty,
+            certainty: self.certainty(&found, at),
             frames,
         })
+    }
+
+    /// The nearest symbol names the function where the code confirms that it reaches so far.
+    fn certainty(&self, found: &Found<'_>, at: u64) -> Certainty {
+        let is_confirmed = found.certainty == Certainty::Nearest
+            && self.source.bounds().confirm(found.start.0, at);
+        match is_confirmed {
+            true => Certainty::Inside,
+            false => found.certainty,
+        }
     }
 
     /// Whether DWARF knows the function at the symbol, and so that it ends before the address.

@@ -6,9 +6,11 @@ use std::sync::OnceLock;
 use kstack_model::{Arch, Uuid, VmAddr};
 
 use crate::Names;
+use crate::bounds::{self, Bounds, Hints};
 use crate::collection::Collection;
 use crate::dwarf::Dwarf;
 use crate::part::Part;
+use crate::relocations::Stubs;
 use crate::shift::Shift;
 use crate::table::Table;
 
@@ -136,6 +138,7 @@ pub struct SymbolSource {
     linked_at: VmAddr,
     segments: Vec<Segment>,
     table: OnceLock<Table>,
+    bounds: OnceLock<Bounds>,
     knowledge: OnceLock<Knowledge>,
 }
 
@@ -158,6 +161,7 @@ impl SymbolSource {
             identity,
             parts,
             table: OnceLock::new(),
+            bounds: OnceLock::new(),
             knowledge: OnceLock::new(),
         }
     }
@@ -239,9 +243,33 @@ impl SymbolSource {
         })
     }
 
+    /// How far functions surely reach, read from the code on the first question.
+    pub(crate) fn bounds(&self) -> &Bounds {
+        self.bounds.get_or_init(|| match self.parts.first() {
+            Some(part) => recover(part, self.table()),
+            None => Bounds::default(),
+        })
+    }
+
     fn knowledge(&self) -> &Knowledge {
         self.knowledge.get_or_init(|| Knowledge::of(&self.parts))
     }
+}
+
+/// Function bounds of the binary, the first part; a dSYM has no code.
+fn recover(part: &Part, table: &Table) -> Bounds {
+    let (image, bytes) = (&part.image, part.bytes.as_slice());
+    let base = part.collection.as_ref();
+    let base = base.map_or(image.linked_at(), |collection| collection.linked_at);
+    let mut starts = bounds::pointers(image, bytes, base.0);
+    starts.extend(table.addresses());
+    starts.extend(bounds::unwind_starts(image, bytes));
+    let hints = Hints {
+        starts,
+        never_return: image.never_returning(bytes),
+        stubs: image.stubs.iter().map(Stubs::range).collect(),
+    };
+    Bounds::recover(image.arch, image.code_bytes(bytes).collect(), hints)
 }
 
 fn shifts(parts: &[Part]) -> Vec<Shift> {

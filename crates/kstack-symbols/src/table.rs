@@ -113,6 +113,11 @@ impl Table {
         }
     }
 
+    /// Every address that has a name.
+    pub(crate) fn addresses(&self) -> impl Iterator<Item = u64> {
+        self.symbols.iter().map(|symbol| symbol.address)
+    }
+
     /// The name at exactly this address.
     pub(crate) fn exactly_at(&self, address: u64) -> Option<&Name> {
         let index = self
