@@ -19,6 +19,8 @@ mod arm64;
 mod code;
 mod pointers;
 mod step;
+#[cfg(test)]
+mod tests;
 mod unwind;
 mod walk;
 mod x86_64;

@@ -107,6 +107,8 @@ impl Walker<'_> {
         match step.flow {
             Flow::Stop => return None,
             _ if next > self.limit => return None,
+            // What fills the gap to the next function is not claimed; within a function more follows.
+            Flow::Padding => {}
             _ => self.walk.end = self.walk.end.max(next),
         }
         match step.flow {
