@@ -83,6 +83,17 @@ struct Numbered {
     offset: usize,
 }
 
+/// A debugging entry of the symbol table.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Stab<'a> {
+    pub(crate) kind: u8,
+    pub(crate) value: u64,
+    pub(crate) name: &'a [u8],
+}
+
+/// A path or a mangled name is shorter. Damaged entries may all point into one name without an end.
+const LONGEST_STAB: usize = 0x1000;
+
 /// A name for code from the symbol table.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RawSymbol {
@@ -371,6 +382,29 @@ impl Image {
                     is_external: symbol.is_global(),
                 })
             })
+    }
+
+    /// Debugging entries of the symbol table, in its order.
+    pub(crate) fn stabs<'a>(&'a self, bytes: &'a [u8]) -> impl Iterator<Item = Stab<'a>> {
+        let table = self.symtab.unwrap_or_default();
+        let size = Nlist::size_with(&self.ctx);
+        let entries = bytes.get(to_usize(table.symoff)..).unwrap_or_default();
+        let entries = entries.chunks_exact(size).take(to_usize(table.nsyms));
+        entries.filter_map(move |entry| {
+            let symbol: Nlist = entry.pread_with(0, self.ctx).ok()?;
+            if !symbol.is_stab() {
+                return None;
+            }
+            let name = to_usize(table.stroff).checked_add(symbol.n_strx)?;
+            let rest = bytes.get(name..).unwrap_or_default();
+            let rest = rest.get(..LONGEST_STAB).unwrap_or(rest);
+            let name = rest.split(|&byte| byte == 0).next().unwrap_or_default();
+            Some(Stab {
+                kind: symbol.n_type,
+                value: symbol.n_value,
+                name,
+            })
+        })
     }
 
     /// The name of the symbol with this number, underscore included.

@@ -1,5 +1,6 @@
 //! Lookups: what all files of one build together say about an address.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use kstack_model::VmAddr;
@@ -23,6 +24,8 @@ enum Debug<'a> {
     Unopened,
     /// With how its addresses differ from those of the source.
     Open(Box<Dwarf<'a>>, &'a Shift),
+    /// In the object files of a debug map; each is opened when an address of it is asked for.
+    Objects(BTreeMap<usize, Option<Box<Dwarf<'a>>>>),
     None,
 }
 
@@ -83,7 +86,18 @@ impl<'a> Names<'a> {
         if matches!(self.debug, Debug::Unopened) {
             self.debug = self.open();
         }
-        match &self.debug {
+        match &mut self.debug {
+            Debug::Objects(open) => match self.source.place_in_objects(at) {
+                Some(place) => {
+                    let dwarf = open.entry(place.object).or_insert_with(|| {
+                        let dwarf = Dwarf::open(place.file.bytes());
+                        dwarf.ok().map(Box::new)
+                    });
+                    let answer = dwarf.as_ref().map(|dwarf| dwarf.at(place.address));
+                    answer.unwrap_or_else(|| Ok(Answer::default()))
+                }
+                None => Ok(Answer::default()),
+            },
             Debug::Open(dwarf, shift) => match shift.to_other(at) {
                 Some(there) => dwarf.at(there),
                 None => Ok(Answer::default()),
@@ -104,6 +118,9 @@ impl<'a> Names<'a> {
                 Err(why) => self.damage = Some(why),
             }
         }
+        if !self.source.debug_map().is_empty() {
+            return Debug::Objects(BTreeMap::new());
+        }
         Debug::None
     }
 
@@ -113,6 +130,11 @@ impl<'a> Names<'a> {
                 .to_other(at)
                 .and_then(|there| dwarf.start_of(function, there))
                 .and_then(|start| shift.from_other(start)),
+            Debug::Objects(open) => self.source.place_in_objects(at).and_then(|place| {
+                let dwarf = open.get(&place.object)?.as_ref()?;
+                let start = dwarf.start_of(function, place.address)?;
+                Some(start.wrapping_add(place.shift))
+            }),
             Debug::Unopened | Debug::None => None,
         };
         let start = start.unwrap_or(at);
@@ -186,16 +208,25 @@ impl<'a> Names<'a> {
 
     /// The nearest symbol names the function where the code confirms that it reaches so far.
     fn certainty(&self, found: &Found<'_>, at: u64) -> Certainty {
+        let mapped = self.source.debug_map().function_at(at);
+        let is_mapped = mapped.is_some_and(|function| function.start == found.start.0);
         let is_confirmed = found.certainty == Certainty::Nearest
-            && self.source.bounds().confirm(found.start.0, at);
+            && (is_mapped || self.source.bounds().confirm(found.start.0, at));
         match is_confirmed {
             true => Certainty::Inside,
             false => found.certainty,
         }
     }
 
-    /// Whether DWARF knows the function at the symbol, and so that it ends before the address.
+    /// Whether the function at the symbol is known to end before the address: DWARF or a debug map knows it.
     fn ends_before(&self, found: &Found<'_>, at: u64) -> bool {
+        let map = self.source.debug_map();
+        if map.starts_at(found.start.0) {
+            // The linker counts what fills the gap to the next function; DWARF does not.
+            let mapped = map.function_at(at);
+            return mapped.is_none_or(|function| function.start != found.start.0)
+                || (found.start.0 != at && self.is_in_objects(found.start.0));
+        }
         let Debug::Open(dwarf, shift) = &self.debug else {
             return false;
         };
@@ -207,6 +238,17 @@ impl<'a> Names<'a> {
         };
         let there = dwarf.at(start);
         there.is_ok_and(|answer| answer.function.is_some())
+    }
+
+    /// Whether the object file of an address has a function there.
+    fn is_in_objects(&self, at: u64) -> bool {
+        let (Debug::Objects(open), Some(place)) = (&self.debug, self.source.place_in_objects(at))
+        else {
+            return false;
+        };
+        let dwarf = open.get(&place.object).and_then(Option::as_ref);
+        let answer = dwarf.map(|dwarf| dwarf.at(place.address));
+        answer.is_some_and(|answer| answer.is_ok_and(|answer| answer.function.is_some()))
     }
 
     fn error(&self, why: String) -> SymbolError {

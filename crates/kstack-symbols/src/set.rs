@@ -1,6 +1,7 @@
 //! The symbol files of a run.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use kstack_model::Address;
 use rayon::prelude::*;
@@ -77,6 +78,8 @@ pub struct SymbolFile {
 #[derive(Debug, Default)]
 pub struct SymbolSet {
     loaded: Vec<Loaded>,
+    /// The folders that were searched.
+    folders: Arc<[PathBuf]>,
     files: Vec<SymbolFile>,
     errors: Vec<SymbolError>,
     search_errors: Vec<SymbolError>,
@@ -91,7 +94,13 @@ impl SymbolSet {
     #[must_use]
     pub fn open(requests: &[Request]) -> SymbolSet {
         let opened: Vec<Opened> = requests.par_iter().map(Opened::new).collect();
-        let mut set = SymbolSet::default();
+        let searched = requests
+            .iter()
+            .filter(|request| request.role == Role::Found);
+        let mut set = SymbolSet {
+            folders: searched.map(|request| request.path.clone()).collect(),
+            ..SymbolSet::default()
+        };
         let mut found = Vec::new();
         for opened in opened {
             for mut named in opened.named {
@@ -154,6 +163,9 @@ impl SymbolSet {
 
     fn join(&mut self) {
         (self.files, self.errors) = join(&self.loaded);
+        for source in self.files.iter_mut().flat_map(|file| &mut file.slices) {
+            source.look_in(&self.folders);
+        }
         self.errors.extend(self.search_errors.iter().cloned());
     }
 }

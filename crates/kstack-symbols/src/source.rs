@@ -1,13 +1,15 @@
 //! What answers lookups for one image of one build.
 
 use std::ops::Range;
-use std::sync::OnceLock;
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
 
 use kstack_model::{Arch, Uuid, VmAddr};
 
 use crate::Names;
 use crate::bounds::{self, Bounds, Hints};
 use crate::collection::Collection;
+use crate::debug_map::{DebugMap, Place};
 use crate::dwarf::Dwarf;
 use crate::part::Part;
 use crate::relocations::Stubs;
@@ -139,6 +141,9 @@ pub struct SymbolSource {
     segments: Vec<Segment>,
     table: OnceLock<Table>,
     bounds: OnceLock<Bounds>,
+    debug_map: OnceLock<DebugMap>,
+    /// Where object files of the build may be, besides where the linker had them.
+    folders: Arc<[PathBuf]>,
     knowledge: OnceLock<Knowledge>,
 }
 
@@ -162,6 +167,8 @@ impl SymbolSource {
             parts,
             table: OnceLock::new(),
             bounds: OnceLock::new(),
+            debug_map: OnceLock::new(),
+            folders: Arc::from([]),
             knowledge: OnceLock::new(),
         }
     }
@@ -243,6 +250,27 @@ impl SymbolSource {
         })
     }
 
+    /// Says in which folders to look for object files.
+    pub(crate) fn look_in(&mut self, folders: &Arc<[PathBuf]>) {
+        self.folders = Arc::clone(folders);
+    }
+
+    /// Where the object file of an address has it, if that file is there.
+    pub(crate) fn place_in_objects(&self, at: u64) -> Option<Place<'_>> {
+        self.debug_map().place(at, &self.folders)
+    }
+
+    /// The debug map of the binary; empty where the debug information is at hand.
+    pub(crate) fn debug_map(&self) -> &DebugMap {
+        self.debug_map.get_or_init(|| {
+            let has_dwarf = self.parts.iter().any(|part| part.image.has_dwarf);
+            match self.parts.first().filter(|_| !has_dwarf) {
+                Some(part) => DebugMap::of(&part.image, part.bytes.as_slice()),
+                None => DebugMap::default(),
+            }
+        })
+    }
+
     /// How far functions surely reach, read from the code on the first question.
     pub(crate) fn bounds(&self) -> &Bounds {
         self.bounds.get_or_init(|| match self.parts.first() {
@@ -252,7 +280,18 @@ impl SymbolSource {
     }
 
     fn knowledge(&self) -> &Knowledge {
-        self.knowledge.get_or_init(|| Knowledge::of(&self.parts))
+        self.knowledge.get_or_init(|| {
+            let mut knowledge = Knowledge::of(&self.parts);
+            let (map, first) = (self.debug_map(), self.parts.first());
+            if let Some(part) = first.filter(|_| !map.is_empty()) {
+                if map.has_objects(&self.folders) {
+                    knowledge.detail = Detail::Lines;
+                }
+                let remarks = map.remarks(&part.path, &self.folders);
+                knowledge.remarks.extend(remarks);
+            }
+            knowledge
+        })
     }
 }
 
