@@ -35,6 +35,8 @@ pub(crate) enum Command {
     Images(cmd::images::Images),
     /// Name bare addresses of one symbol file
     Lookup(cmd::lookup::Lookup),
+    /// Link a kext at its load address, for debuggers and other symbolizers
+    Link(cmd::link::Link),
     /// List what kstack reads and writes
     Formats(cmd::formats::Formats),
 }

@@ -19,6 +19,7 @@ fn main() -> ExitCode {
         Command::Show(args) => cmd::show::run(args),
         Command::Images(args) => cmd::images::run(args),
         Command::Lookup(args) => cmd::lookup::run(args),
+        Command::Link(args) => cmd::link::run(args),
         Command::Formats(args) => cmd::formats::run(args),
     };
     match done {

@@ -46,6 +46,7 @@ mod object_file;
 mod open;
 mod part;
 mod prelink;
+mod relink;
 mod relocations;
 mod search;
 mod set;
@@ -58,6 +59,7 @@ mod unpack;
 pub use collection::Collection;
 pub use error::{SymbolError, SymbolErrorKind};
 pub use names::Names;
+pub use relink::{Linked, link};
 pub use set::{Request, Role, StatedPlace, SymbolFile, SymbolSet};
 pub use source::{
     Certainty, Detail, FileKind, ImageIdentity, Named, Section, Segment, SourceFrame, SymbolSource,

@@ -2,6 +2,7 @@
 
 pub(crate) mod formats;
 pub(crate) mod images;
+pub(crate) mod link;
 pub(crate) mod lookup;
 pub(crate) mod show;
 pub(crate) mod symbolicate;
