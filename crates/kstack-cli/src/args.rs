@@ -37,6 +37,8 @@ pub(crate) enum Command {
     Lookup(cmd::lookup::Lookup),
     /// Link a kext at its load address, for debuggers and other symbolizers
     Link(cmd::link::Link),
+    /// Print a script that loads the images of a report into lldb or gdb
+    Lldb(cmd::lldb::Lldb),
     /// List what kstack reads and writes
     Formats(cmd::formats::Formats),
 }

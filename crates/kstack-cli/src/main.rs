@@ -20,6 +20,7 @@ fn main() -> ExitCode {
         Command::Images(args) => cmd::images::run(args),
         Command::Lookup(args) => cmd::lookup::run(args),
         Command::Link(args) => cmd::link::run(args),
+        Command::Lldb(args) => cmd::lldb::run(args),
         Command::Formats(args) => cmd::formats::run(args),
     };
     match done {

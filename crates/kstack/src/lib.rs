@@ -9,6 +9,7 @@
     clippy::unwrap_used
 )]
 
+pub mod debugger;
 pub mod missing;
 pub mod render;
 pub mod resolve;

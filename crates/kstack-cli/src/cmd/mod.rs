@@ -3,6 +3,7 @@
 pub(crate) mod formats;
 pub(crate) mod images;
 pub(crate) mod link;
+pub(crate) mod lldb;
 pub(crate) mod lookup;
 pub(crate) mod show;
 pub(crate) mod symbolicate;
