@@ -39,6 +39,8 @@ pub(crate) enum Command {
     Link(cmd::link::Link),
     /// Print a script that loads the images of a report into lldb or gdb
     Lldb(cmd::lldb::Lldb),
+    /// Remember which files in a folder have which UUID, for later runs
+    Index(cmd::index::IndexArgs),
     /// List what kstack reads and writes
     Formats(cmd::formats::Formats),
 }
@@ -77,6 +79,10 @@ pub(crate) struct SymbolArgs {
     /// A folder to search for kexts and dSYMs that fit the report; repeatable
     #[arg(long, value_name = "DIR")]
     pub(crate) symbols: Vec<PathBuf>,
+
+    /// Use only the files given here: neither the index nor the usual places of a Mac
+    #[arg(long)]
+    pub(crate) no_search: bool,
 
     /// The slice to use of fat files, such as arm64e
     #[arg(long, value_name = "ARCH")]

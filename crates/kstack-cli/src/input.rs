@@ -11,7 +11,7 @@ use kstack::symbols::{Request, Role, SymbolSet};
 
 use crate::args::{InputArgs, SymbolArgs};
 use crate::exit::InputError;
-use crate::output;
+use crate::{output, places, progress};
 
 /// The bytes of a file, or of standard input for `-`.
 pub(crate) fn bytes(path: &Path) -> anyhow::Result<Vec<u8>> {
@@ -75,7 +75,12 @@ fn named(name: &str) -> anyhow::Result<&'static Format> {
 }
 
 /// Every symbol file named. Those that cannot be used are among its errors.
-pub(crate) fn symbols(args: &SymbolArgs) -> SymbolSet {
+///
+/// The index and the usual places of a Mac fill what the named files leave.
+pub(crate) fn symbols<'a>(
+    args: &SymbolArgs,
+    reports: impl IntoIterator<Item = &'a Report>,
+) -> SymbolSet {
     let placed = |role, files: &[crate::args::Placed]| {
         let requests = files.iter().map(move |file| Request {
             role,
@@ -96,7 +101,14 @@ pub(crate) fn symbols(args: &SymbolArgs) -> SymbolSet {
     requests.extend(placed(Role::Kext, &args.kext));
     requests.extend(bare(Role::Dsym, &args.dsym));
     requests.extend(bare(Role::Found, &args.symbols));
-    SymbolSet::open(&requests)
+    if !args.no_search {
+        requests.extend(bare(Role::Found, &places::indexed(reports)));
+        requests.extend(bare(Role::Found, &places::usual()));
+    }
+    let reading = progress::start("reading symbol files");
+    let symbols = SymbolSet::open(&requests);
+    drop(reading);
+    symbols
 }
 
 /// Says which symbol files could not be used, beside the answer that has them too.

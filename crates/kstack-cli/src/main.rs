@@ -5,6 +5,8 @@ mod cmd;
 mod exit;
 mod input;
 mod output;
+mod places;
+mod progress;
 
 use std::process::ExitCode;
 
@@ -21,6 +23,7 @@ fn main() -> ExitCode {
         Command::Lookup(args) => cmd::lookup::run(args),
         Command::Link(args) => cmd::link::run(args),
         Command::Lldb(args) => cmd::lldb::run(args),
+        Command::Index(args) => cmd::index::run(args),
         Command::Formats(args) => cmd::formats::run(args),
     };
     match done {

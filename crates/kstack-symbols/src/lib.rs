@@ -36,6 +36,7 @@ mod demangle;
 mod dwarf;
 mod error;
 mod exports;
+mod index;
 mod join;
 mod kdk;
 mod leb128;
@@ -58,6 +59,7 @@ mod unpack;
 
 pub use collection::Collection;
 pub use error::{SymbolError, SymbolErrorKind};
+pub use index::{Index, Indexed};
 pub use names::Names;
 pub use relink::{Linked, link};
 pub use set::{Request, Role, StatedPlace, SymbolFile, SymbolSet};

@@ -77,7 +77,7 @@ impl<'a> Names<'a> {
     fn is_code(&self, at: VmAddr) -> bool {
         let mut parts = self.source.parts().iter().zip(self.source.shifts());
         parts.any(|(part, shift)| {
-            let there = shift.to_other(at.0);
+            let there = shift.across(at.0);
             there.is_some_and(|there| part.image.code().any(|range| range.contains(&there)))
         })
     }
@@ -98,7 +98,7 @@ impl<'a> Names<'a> {
                 }
                 None => Ok(Answer::default()),
             },
-            Debug::Open(dwarf, shift) => match shift.to_other(at) {
+            Debug::Open(dwarf, shift) => match shift.across(at) {
                 Some(there) => dwarf.at(there),
                 None => Ok(Answer::default()),
             },
@@ -127,9 +127,9 @@ impl<'a> Names<'a> {
     fn by_dwarf(&self, at: u64, function: &Function, mut frames: Vec<SourceFrame>) -> Named {
         let start = match &self.debug {
             Debug::Open(dwarf, shift) => shift
-                .to_other(at)
+                .across(at)
                 .and_then(|there| dwarf.start_of(function, there))
-                .and_then(|start| shift.from_other(start)),
+                .and_then(|start| shift.back(start)),
             Debug::Objects(open) => self.source.place_in_objects(at).and_then(|place| {
                 let dwarf = open.get(&place.object)?.as_ref()?;
                 let start = dwarf.start_of(function, place.address)?;
@@ -233,7 +233,7 @@ impl<'a> Names<'a> {
         if found.start.0 == at {
             return false;
         }
-        let Some(start) = shift.to_other(found.start.0) else {
+        let Some(start) = shift.across(found.start.0) else {
             return false;
         };
         let there = dwarf.at(start);

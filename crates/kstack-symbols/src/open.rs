@@ -1,4 +1,4 @@
-//! The file system: the only file here that touches it.
+//! The file system: the only file here that touches it, but for the index.
 
 use std::fs::{self, File};
 use std::io::{self, Read};

@@ -41,16 +41,16 @@ impl Shift {
     }
 
     /// An address of the source in the other file; `None` where that has no such segment.
-    pub(crate) fn to_other(&self, at: u64) -> Option<u64> {
-        self.across(at, |moved| (moved.here, moved.there))
+    pub(crate) fn across(&self, at: u64) -> Option<u64> {
+        self.translate(at, |moved| (moved.here, moved.there))
     }
 
     /// An address of the other file in the source.
-    pub(crate) fn from_other(&self, at: u64) -> Option<u64> {
-        self.across(at, |moved| (moved.there, moved.here))
+    pub(crate) fn back(&self, at: u64) -> Option<u64> {
+        self.translate(at, |moved| (moved.there, moved.here))
     }
 
-    fn across(&self, at: u64, direction: impl Fn(&Moved) -> (u64, u64)) -> Option<u64> {
+    fn translate(&self, at: u64, direction: impl Fn(&Moved) -> (u64, u64)) -> Option<u64> {
         if self.segments.is_empty() {
             return Some(at);
         }

@@ -55,7 +55,7 @@ impl Table {
         let mut code = Vec::new();
         for (file, (image, bytes, shift)) in files.iter().enumerate() {
             for symbol in image.symbols(bytes) {
-                let Some(address) = shift.from_other(symbol.address) else {
+                let Some(address) = shift.back(symbol.address) else {
                     continue;
                 };
                 let name = text_at(bytes, symbol.name, RANKED);
@@ -67,7 +67,7 @@ impl Table {
                 });
             }
             let listed = image.function_starts(bytes).into_iter();
-            starts.extend(listed.filter_map(|start| shift.from_other(start)));
+            starts.extend(listed.filter_map(|start| shift.back(start)));
             code.extend(image.code().filter_map(|range| moved(range, shift)));
         }
         sort(&mut starts);
@@ -228,7 +228,7 @@ fn exported(files: &[File<'_>], code: &[(u64, u64)]) -> Vec<Symbol> {
     for (image, bytes, shift) in files {
         for (name, offset) in exports(image.export_trie(bytes)) {
             let address = image.linked_at().0.wrapping_add(offset);
-            let Some(address) = shift.from_other(address) else {
+            let Some(address) = shift.back(address) else {
                 continue;
             };
             let section = last_at_or_below(code, address, |section| section.0);
@@ -243,7 +243,7 @@ fn exported(files: &[File<'_>], code: &[(u64, u64)]) -> Vec<Symbol> {
 
 /// A section of another file as the first has it.
 fn moved(section: &Range<u64>, shift: &Shift) -> Option<(u64, u64)> {
-    let start = shift.from_other(section.start)?;
+    let start = shift.back(section.start)?;
     let size = section.end.saturating_sub(section.start);
     Some((start, start.saturating_add(size)))
 }

@@ -46,15 +46,18 @@ pub(crate) enum TextOrJson {
 }
 
 pub(crate) fn run(args: &Images) -> anyhow::Result<Exit> {
-    let symbols = input::symbols(&args.symbols);
     let write = match args.format {
         TextOrJson::Text => render::images::write_text,
         TextOrJson::Json => render::images::write_json,
     };
     let mut exit = Exit::Done;
     let mut out = output::open(&args.output)?;
+    let mut files = Vec::new();
     for file in &args.files {
-        let reports = input::reports(file, &args.input)?;
+        files.push(input::reports(file, &args.input)?);
+    }
+    let symbols = input::symbols(&args.symbols, files.iter().flatten());
+    for reports in files {
         let parts = reports.len();
         for (index, report) in reports.into_iter().enumerate() {
             let trace = kstack::resolve(report, &symbols, &args.symbols.options());

@@ -37,7 +37,7 @@ pub(crate) struct Lldb {
 
 pub(crate) fn run(args: &Lldb) -> anyhow::Result<Exit> {
     let reports = input::reports(&args.report, &args.input)?;
-    let symbols = input::symbols(&args.symbols);
+    let symbols = input::symbols(&args.symbols, &reports);
     let write = match args.gdb {
         true => debugger::write_gdb,
         false => debugger::write_lldb,

@@ -2,6 +2,7 @@
 
 pub(crate) mod formats;
 pub(crate) mod images;
+pub(crate) mod index;
 pub(crate) mod link;
 pub(crate) mod lldb;
 pub(crate) mod lookup;

@@ -46,7 +46,7 @@ pub(crate) struct Symbolicate {
 
 pub(crate) fn run(args: &Symbolicate) -> anyhow::Result<Exit> {
     let reports = input::reports(&args.report, &args.input)?;
-    let symbols = input::symbols(&args.symbols);
+    let symbols = input::symbols(&args.symbols, &reports);
     let parts = reports.len();
     let mut exit = Exit::Done;
     let mut out = output::open(&args.output)?;

@@ -18,8 +18,8 @@ fn extent(code: &[&[u8]], hints: Hints) -> u64 {
     hints.starts.push(START);
     let bounds = Bounds::recover(Arch::X86_64, vec![(START, &code)], hints);
     let end = START + code.len() as u64;
-    let claimed = (START..end).filter(|&at| bounds.confirm(START, at));
-    claimed.last().map_or(0, |last| last + 1 - START)
+    let mut claimed = (START..end).filter(|&at| bounds.confirm(START, at));
+    claimed.next_back().map_or(0, |last| last + 1 - START)
 }
 
 fn plain(code: &[&[u8]]) -> u64 {

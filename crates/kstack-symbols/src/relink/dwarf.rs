@@ -120,7 +120,7 @@ fn move_unit(
                     move_expression(expression, info.offset + begin, encoding, mover)?;
                 }
                 value => {
-                    if let Some(list) = sections.attr_ranges_offset(unit, value.clone())? {
+                    if let Some(list) = sections.attr_ranges_offset(unit, value)? {
                         lists.ranges(list.0, unit.low_pc, encoding);
                     } else if let Some(list) = sections.attr_locations_offset(unit, value)? {
                         lists.locations(list.0, unit.low_pc, encoding);
@@ -139,7 +139,7 @@ pub(super) fn move_expression(
     encoding: gimli::Encoding,
     mover: &mut Mover<'_, '_>,
 ) -> gimli::Result<()> {
-    let whole = expression.clone();
+    let whole = expression;
     let mut operations = expression.operations(encoding);
     let mut before = 0;
     while let Some(operation) = operations.next()? {
