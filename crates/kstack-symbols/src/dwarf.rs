@@ -16,6 +16,13 @@ pub(crate) struct Dwarf<'a> {
     context: Context<Slice<'a>>,
 }
 
+/// Rows of the line table on either side that are looked at for a line.
+const ROWS_NEAR: usize = 8;
+/// Rows of one function that are read.
+const ROWS_READ: usize = 0x1_0000;
+/// How far behind an address its line is looked for.
+const BYTES_BEHIND: u64 = 64;
+
 /// What DWARF says about an address.
 #[derive(Debug, Default)]
 pub(crate) struct Answer {
@@ -85,6 +92,35 @@ impl<'a> Dwarf<'a> {
         None
     }
 
+    /// The nearest line to an address that has none, in the same function, inlined ones included:
+    /// that before it, else that behind it.
+    pub(crate) fn line_near(&self, at: u64, start: u64, frames: &[SourceFrame]) -> Option<u32> {
+        let is_same = |at: &u64| {
+            let there = self.answer(*at).unwrap_or_default().frames;
+            there.len() == frames.len()
+                && there
+                    .iter()
+                    .zip(frames)
+                    .all(|(there, here)| there.function == here.function)
+        };
+        let before = self.lines_between(start, at);
+        let before = before.iter().rev().take(ROWS_NEAR);
+        let behind = self.lines_between(at, at.saturating_add(BYTES_BEHIND));
+        let mut near = before.chain(behind.iter().take(ROWS_NEAR));
+        let found = near.find(|(at, _)| is_same(at));
+        found.map(|(_, line)| *line)
+    }
+
+    /// Addresses that have a line, in ascending order.
+    fn lines_between(&self, low: u64, high: u64) -> Vec<(u64, u32)> {
+        let Ok(rows) = self.context.find_location_range(low, high) else {
+            return Vec::new();
+        };
+        rows.take(ROWS_READ)
+            .filter_map(|(at, _, location)| Some((at, location.line?)))
+            .collect()
+    }
+
     /// Whether any function has an address. An empty dSYM has units and no code.
     pub(crate) fn has_functions(bytes: &'a [u8]) -> Result<bool, String> {
         let dwarf = sections(bytes)?;
@@ -136,6 +172,7 @@ fn source_frame(raw: Option<String>, location: Option<Location<'_>>) -> SourceFr
         column: location
             .and_then(|location| location.column)
             .filter(|&column| column != 0),
+        nearby: false,
     }
 }
 

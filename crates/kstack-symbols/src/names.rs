@@ -138,6 +138,7 @@ impl<'a> Names<'a> {
             Debug::Unopened | Debug::None => None,
         };
         let start = start.unwrap_or(at);
+        self.give_line(at, start, &mut frames);
         let raw = match &function.raw {
             Some(raw) => self.without_label_underscore(raw, start),
             None => self.name_of_start(start),
@@ -152,6 +153,25 @@ impl<'a> Names<'a> {
             start: VmAddr(start),
             certainty: Certainty::Inside,
             frames,
+        }
+    }
+
+    /// Lets line 0 give way to the nearest real line of the same function.
+    fn give_line(&self, at: u64, start: u64, frames: &mut [SourceFrame]) {
+        let line = match (&self.debug, frames.first()) {
+            (Debug::Open(dwarf, shift), Some(frame))
+                if frame.line.is_none() && frame.file.is_some() =>
+            {
+                shift
+                    .across(at)
+                    .zip(shift.across(start))
+                    .and_then(|(at, start)| dwarf.line_near(at, start, frames))
+            }
+            _ => None,
+        };
+        if let (Some(line), Some(frame)) = (line, frames.first_mut()) {
+            frame.line = Some(line);
+            frame.nearby = true;
         }
     }
 

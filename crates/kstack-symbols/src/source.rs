@@ -113,6 +113,9 @@ pub struct SourceFrame {
     pub line: Option<u32>,
     /// Column in that line.
     pub column: Option<u32>,
+    /// The instruction has no line of its own: the compiler made it for several or for none. The line is
+    /// that of the nearest instruction of the same function that has one.
+    pub nearby: bool,
 }
 
 /// What kind of image a file is.

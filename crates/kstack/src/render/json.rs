@@ -276,6 +276,7 @@ fn with_names<'a>(plain: wire::Frame<'a>, named: &'a Named) -> wire::Frame<'a> {
         file: function.file.as_deref(),
         line: function.line,
         column: function.column,
+        nearby: function.nearby,
     });
     wire::Frame {
         symbol: Some(&named.name),
@@ -285,6 +286,7 @@ fn with_names<'a>(plain: wire::Frame<'a>, named: &'a Named) -> wire::Frame<'a> {
         file: own.and_then(|own| own.file.as_deref()),
         line: own.and_then(|own| own.line),
         column: own.and_then(|own| own.column),
+        nearby: own.is_some_and(|own| own.nearby),
         inlined: inlined.collect(),
         ..plain
     }

@@ -209,6 +209,8 @@ pub(crate) struct Frame<'a> {
     pub(crate) line: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) column: Option<u32>,
+    #[serde(skip_serializing_if = "is_false")]
+    pub(crate) nearby: bool,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) inlined: Vec<Inlined<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -229,6 +231,8 @@ pub(crate) struct Inlined<'a> {
     pub(crate) line: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) column: Option<u32>,
+    #[serde(skip_serializing_if = "is_false")]
+    pub(crate) nearby: bool,
 }
 
 #[derive(Debug, Serialize)]
