@@ -68,7 +68,7 @@ pub(crate) struct SymbolArgs {
     #[arg(long, value_name = "PATH[@ADDRESS]")]
     pub(crate) kext: Vec<Placed>,
 
-    /// The kernel, likewise
+    /// The kernel, likewise: a kernel file, its dSYM, a kernel collection, or a Kernel Debug Kit
     #[arg(long, value_name = "PATH[@ADDRESS]")]
     pub(crate) kernel: Vec<Placed>,
 

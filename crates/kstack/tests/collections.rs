@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use kstack::missing::Missing;
 use kstack::model::{
     Address, Arch, Basis, Frame, FrameKind, ImageKind, LoadedImage, Placement, Process, Report,
     Side, Slide, SlideOf, Stack, Thread, Uuid,
@@ -235,5 +236,20 @@ fn a_kdk_of_another_build_says_which_uuids_it_has() {
         trace.unused[0].why.contains("05050505-"),
         "{}",
         trace.unused[0].why
+    );
+}
+
+#[test]
+fn frames_of_a_kernel_without_a_file_say_which_kdk_would_name_them() {
+    let mut image = kernel_image(5);
+    image.placements = vec![Placement::LoadedAt(Address(0xffff_fe00_0701_0000))];
+    image.size = Some(0x10_0000);
+    let mut report = report(Basis::Unslid, vec![image], &[0xffff_fe00_0701_8008]);
+    report.machine.os_build = Some("24G84".to_owned());
+    let trace = resolve(report, &SymbolSet::default(), &ResolveOptions::default());
+    let missing = Missing::of(&trace);
+    assert_eq!(
+        missing.images[0].pass,
+        "--kernel KDK, the Kernel Debug Kit of build 24G84, whose kernel has this UUID"
     );
 }

@@ -119,7 +119,6 @@ impl<'a> Recovery<'a> {
                 continue;
             };
             let walk = self.walk(index, start);
-            // The scratch memory of a walk is as large as the gap to the next start.
             let Some(left) = budget.checked_sub(walk.cost.saturating_add(16)) else {
                 break;
             };

@@ -17,7 +17,7 @@ pub(super) struct Walk {
     pub(super) waits_for: Vec<u64>,
     /// Starts of other functions it came across.
     pub(super) starts: Vec<u64>,
-    /// How many bytes were decoded, repeats included.
+    /// What it took: the bytes that were decoded, and a share for the memory.
     pub(super) cost: u64,
 }
 
@@ -43,6 +43,8 @@ pub(super) fn walk(
         open: vec![start],
         walk: Walk {
             end: start,
+            // The memory for what was seen is not free either.
+            cost: limit.saturating_sub(start) / 64,
             ..Walk::default()
         },
     };

@@ -275,7 +275,7 @@ pub(crate) struct MissingImage<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) uuid: Option<UuidText>,
     pub(crate) frames: usize,
-    pub(crate) pass: &'static str,
+    pub(crate) pass: String,
 }
 
 #[derive(Debug, Serialize)]

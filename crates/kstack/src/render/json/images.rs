@@ -114,7 +114,7 @@ pub(super) fn missing<'a>(trace: &'a Trace, names: &'a [String]) -> wire::Missin
             version: image.and_then(|image| image.version.as_deref()),
             uuid: image.and_then(|image| image.uuid).map(wire::UuidText),
             frames: one.frames,
-            pass: one.pass,
+            pass: one.pass.clone(),
         }
     };
     let unknown = |one: &missing::UnknownFrames| wire::Unknown {
