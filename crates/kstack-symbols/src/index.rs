@@ -99,7 +99,9 @@ impl Index {
         let mut files = 0;
         for loaded in &found {
             let path = PathBuf::from(&loaded.path);
-            let uuids = loaded.parts.iter().filter_map(|part| part.image.uuid);
+            let members = loaded.members.iter().flat_map(|member| &member.parts);
+            let parts = loaded.parts.iter().chain(members);
+            let uuids = parts.filter_map(|part| part.image.uuid);
             let uuids: Vec<Uuid> = uuids.collect();
             let (Some((size, changed)), false) = (stamp(&path), uuids.is_empty()) else {
                 continue;

@@ -4,7 +4,7 @@ use std::fs;
 
 use kstack_model::{Arch, Uuid};
 use kstack_symbols::Index;
-use kstack_synth::macho::{Function, Program};
+use kstack_synth::macho::{Function, Program, fileset};
 use proptest::prelude::*;
 use tempfile::TempDir;
 
@@ -34,6 +34,18 @@ fn an_indexed_file_is_found_by_its_uuid() {
     assert_eq!(note, None);
     assert_eq!(index.find(uuid(1)).len(), 1);
     assert!(index.find(uuid(2)).is_empty());
+}
+
+#[test]
+fn the_images_of_a_collection_are_found_too() {
+    let folder = TempDir::new().unwrap();
+    let kext = Program::kext("zfs", Arch::X86_64, 3).with(Function::new("spa_sync", 0x40));
+    let kext = kext.binary_image().moved(|_| 0xffff_ff7f_80e5_0000);
+    let collection = fileset(uuid(9), &[("org.example.zfs", kext)]);
+    fs::write(folder.path().join("Boot.kc"), collection).unwrap();
+    let file = folder.path().join("cache/index");
+    Index::update(&file, folder.path()).unwrap();
+    assert!(Index::read(&file).0.find(uuid(3))[0].ends_with("Boot.kc"));
 }
 
 #[test]
