@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 
 use crate::tool::{run, tool};
 
@@ -17,7 +17,7 @@ pub(crate) fn check(root: &Path) -> Result<()> {
         cargo.current_dir(root);
         cargo
     };
-    let readme = fs::read_to_string(root.join("README.md"))?;
+    let readme = fs::read_to_string(root.join("README.md")).context("cannot read README.md")?;
     let promised = format!("cargo {}", TEST.join(" "));
     ensure!(
         readme.contains(&promised),

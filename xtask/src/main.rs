@@ -7,6 +7,7 @@
 
 mod bless;
 mod ci;
+mod evidence;
 mod macho;
 mod oracle;
 mod samples;
@@ -29,6 +30,18 @@ enum Chore {
     Samples,
     /// Compare kstack with llvm-symbolizer (needs clang, lld and llvm 19).
     Oracle,
+    /// Measure how far the evidence of the code goes (needs clang, lld and llvm 19).
+    Evidence {
+        /// Reports for each image and number of frames.
+        #[arg(long, default_value_t = 50)]
+        draws: usize,
+        /// Only so many of the images, the smallest first.
+        #[arg(long, default_value_t = 24)]
+        images: usize,
+        /// Only the target of this name, such as arm64-split.
+        #[arg(long)]
+        target: Option<String>,
+    },
 }
 
 fn main() -> Result<()> {
@@ -40,5 +53,10 @@ fn main() -> Result<()> {
         Chore::Bless => bless::rewrite(root),
         Chore::Samples => samples::build(root),
         Chore::Oracle => oracle::compare_all(root),
+        Chore::Evidence {
+            draws,
+            images,
+            target,
+        } => evidence::measure(root, draws, images, target.as_deref()),
     }
 }

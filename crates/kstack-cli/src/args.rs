@@ -33,6 +33,10 @@ pub(crate) enum Command {
     Show(cmd::show::Show),
     /// Show what was loaded where, and which symbol files match or why not
     Images(cmd::images::Images),
+    /// Print everything in a kcdata file as JSON
+    Dump(cmd::dump::Dump),
+    /// Show where the stacks allow symbol files to lie that nothing places
+    Place(cmd::place::Place),
     /// Name bare addresses of one symbol file
     Lookup(cmd::lookup::Lookup),
     /// Link a kext at its load address, for debuggers and other symbolizers
@@ -41,6 +45,8 @@ pub(crate) enum Command {
     Lldb(cmd::lldb::Lldb),
     /// Remember which files in a folder have which UUID, for later runs
     Index(cmd::index::IndexArgs),
+    /// Add names to the addresses in any text
+    Annotate(cmd::annotate::Annotate),
     /// List what kstack reads and writes
     Formats(cmd::formats::Formats),
 }
@@ -55,6 +61,10 @@ pub(crate) struct InputArgs {
     /// A kextstat or `kmutil showloaded` listing of the same boot; repeatable
     #[arg(long, value_name = "FILE")]
     pub(crate) kextstat: Vec<PathBuf>,
+
+    /// The kernel's slide, where the report does not state it
+    #[arg(long, value_name = "SLIDE", value_parser = number)]
+    pub(crate) kernel_slide: Option<u64>,
 }
 
 /// The symbol files to use.

@@ -1,11 +1,11 @@
 //! Reads what the user named, and says what could not be read.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use kstack::model::{Note, Report};
+use kstack::model::{Basis, Note, Report, Slide, SlideOf};
 use kstack::parse::{FORMATS, Format, Limits, join, parse, parse_as};
 use kstack::symbols::{Request, Role, SymbolSet};
 
@@ -30,20 +30,125 @@ pub(crate) fn bytes(path: &Path) -> anyhow::Result<Vec<u8>> {
     fs::read(path).map_err(|error| InputError(format!("{}: {error}", path.display())).into())
 }
 
-/// Every trace in a file, with the listings joined to it.
-pub(crate) fn reports(path: &Path, args: &InputArgs) -> anyhow::Result<Vec<Report>> {
+/// A file to be read as it comes, or standard input for `-`.
+pub(crate) fn stream(path: &Path) -> anyhow::Result<Box<dyn Read>> {
+    if path == Path::new("-") {
+        return Ok(Box::new(io::stdin().lock()));
+    }
+    if path.is_dir() {
+        let why = format!("{}: a folder; pass a text file in it", path.display());
+        return Err(InputError(why).into());
+    }
+    match File::open(path) {
+        Ok(file) => Ok(Box::new(file)),
+        Err(error) => Err(InputError(format!("{}: {error}", path.display())).into()),
+    }
+}
+
+/// The traces of a file, and the listings beside it that are to be joined with each.
+///
+/// What they name together tells which symbol files are wanted; those in turn can tell the slide
+/// by which a listing joins.
+pub(crate) struct Unjoined {
+    reports: Vec<Report>,
+    /// With the file each is from.
+    listings: Vec<(PathBuf, Report)>,
+}
+
+/// Reads a report and the listings beside it.
+pub(crate) fn read_all(path: &Path, args: &InputArgs) -> anyhow::Result<Unjoined> {
     let mut reports = read(path, args.input_format.as_deref())?;
-    for listing_path in &args.kextstat {
-        for listing in read(listing_path, Some("kextstat"))? {
-            for report in &mut reports {
-                if let Err(mismatch) = join(report, &listing) {
-                    let why = format!("{} is not used: {mismatch}", listing_path.display());
-                    report.notes.push(Note::new(why));
-                }
-            }
+    if let Some(slide) = args.kernel_slide {
+        for report in &mut reports {
+            state_slide(report, Slide(slide));
         }
     }
-    Ok(reports)
+    let listings = listings(args)?;
+    Ok(Unjoined { reports, listings })
+}
+
+/// The images that the listings tell of, without a report.
+pub(crate) fn listings_alone(args: &InputArgs) -> anyhow::Result<Unjoined> {
+    let listings = listings(args)?;
+    let mut images = Report::default();
+    let mut filled = listings
+        .iter()
+        .filter(|(_, listing)| !listing.kernel.images.is_empty());
+    if let Some((_, listing)) = filled.next().or(listings.last()) {
+        images.kernel.basis = listing.kernel.basis;
+    }
+    Ok(Unjoined {
+        reports: vec![images],
+        listings,
+    })
+}
+
+fn listings(args: &InputArgs) -> anyhow::Result<Vec<(PathBuf, Report)>> {
+    let mut listings = Vec::new();
+    for path in &args.kextstat {
+        let read = read(path, Some("kextstat"))?;
+        listings.extend(read.into_iter().map(|listing| (path.clone(), listing)));
+    }
+    Ok(listings)
+}
+
+impl Unjoined {
+    /// All that was read: reports and listings.
+    pub(crate) fn reports(&self) -> impl Iterator<Item = &Report> {
+        let listings = self.listings.iter().map(|(_, listing)| listing);
+        self.reports.iter().chain(listings)
+    }
+
+    /// The traces with the listings joined to them.
+    ///
+    /// A listing can want the kernel's slide, and where nothing states it, `slide` is asked for the
+    /// one that the code of the kernel shows.
+    pub(crate) fn join(self, slide: impl Fn(&Report) -> Option<Slide>) -> Vec<Report> {
+        let mut reports = self.reports;
+        for (path, listing) in &self.listings {
+            for report in &mut reports {
+                let Err(mismatch) = join(report, listing) else {
+                    continue;
+                };
+                if let Some(slide) = slide(report) {
+                    report.kernel.slides.push((SlideOf::Kernel, slide));
+                    report.notes.push(Note::new(format!(
+                        "the kernel's slide {slide} is not stated but inferred: the only one at which the code of the kernel fits the stacks"
+                    )));
+                    if join(report, listing).is_ok() {
+                        continue;
+                    }
+                }
+                let why = format!("{} is not used: {mismatch}", path.display());
+                report.notes.push(Note::new(why));
+            }
+        }
+        reports
+    }
+}
+
+/// Takes the slide that the user gives. What the report states itself stays behind it.
+fn state_slide(report: &mut Report, given: Slide) {
+    let kernel = &mut report.kernel;
+    let mut stated = kernel
+        .slides
+        .iter()
+        .filter(|(of, _)| *of == SlideOf::Kernel);
+    let other = stated
+        .find(|(_, slide)| *slide != given)
+        .map(|(_, slide)| *slide);
+    kernel.slides.insert(0, (SlideOf::Kernel, given));
+    if let Some(other) = other {
+        report.notes.push(Note::new(format!(
+            "the kernel's slide {given} is given by hand; the report states {other}"
+        )));
+    }
+    if kernel.basis == Basis::Unknown {
+        kernel.basis = Basis::Slid;
+        report.notes.push(Note::new(
+            "the report does not tell whether its addresses have the kernel's slide; they are taken to have the given one",
+        ));
+    }
 }
 
 fn read(path: &Path, format: Option<&str>) -> anyhow::Result<Vec<Report>> {
@@ -89,7 +194,7 @@ pub(crate) fn symbols<'a>(
         });
         requests.collect::<Vec<_>>()
     };
-    let bare = |role, paths: &[std::path::PathBuf]| {
+    let bare = |role, paths: &[PathBuf]| {
         let requests = paths.iter().map(move |path| Request {
             role,
             path: path.clone(),

@@ -20,10 +20,13 @@ fn main() -> ExitCode {
         Command::Symbolicate(args) => cmd::symbolicate::run(args),
         Command::Show(args) => cmd::show::run(args),
         Command::Images(args) => cmd::images::run(args),
+        Command::Dump(args) => cmd::dump::run(args),
+        Command::Place(args) => cmd::place::run(args),
         Command::Lookup(args) => cmd::lookup::run(args),
         Command::Link(args) => cmd::link::run(args),
         Command::Lldb(args) => cmd::lldb::run(args),
         Command::Index(args) => cmd::index::run(args),
+        Command::Annotate(args) => cmd::annotate::run(args),
         Command::Formats(args) => cmd::formats::run(args),
     };
     match done {

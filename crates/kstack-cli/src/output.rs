@@ -65,12 +65,30 @@ fn quoted(argument: &str) -> String {
 /// One line for the person at the terminal, apart from the answer.
 pub(crate) fn complain(what: &str) {
     // Standard error may be closed; there is nobody left to tell then.
-    let _ = writeln!(io::stderr().lock(), "kstack: {what}");
+    let _ = writeln!(io::stderr().lock(), "kstack: {}", harmless(what));
+}
+
+/// Without what a terminal acts on: names in complaints are from files that anyone may have written.
+fn harmless(what: &str) -> String {
+    let mut shown = String::new();
+    for c in what.chars() {
+        match c {
+            '\n' => shown.push(c),
+            c if c.is_control() => shown.extend(c.escape_default()),
+            c => shown.push(c),
+        }
+    }
+    shown
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_complaint_does_not_steer_the_terminal() {
+        assert_eq!(harmless("a\u{1b}[2Jb\nc"), "a\\u{1b}[2Jb\nc");
+    }
 
     #[test]
     fn a_shell_reads_the_repeated_command_back() {

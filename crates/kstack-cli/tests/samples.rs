@@ -62,7 +62,9 @@ fn every_json_output_fits_the_schema() {
         .compile(&path.to_string_lossy(), &mut schemas)
         .unwrap();
     for (folder, case) in cases() {
-        for run in case.run.iter().filter(|run| run.expect.ends_with(".json")) {
+        // A dump has the shape of the file it dumps.
+        let is_trace = |run: &&Run| run.expect.ends_with(".json") && run.args[0] != "dump";
+        for run in case.run.iter().filter(is_trace) {
             let value = serde_json::from_slice(&run_in(&folder, run).stdout).unwrap();
             if let Err(why) = schemas.validate(&value, schema) {
                 panic!(

@@ -57,6 +57,29 @@ impl Add<ImageOffset> for Address {
     }
 }
 
+impl Address {
+    /// Removes pointer-authentication and tag bits of an arm64 pointer; `sample` is an address of the same
+    /// kernel without any.
+    ///
+    /// Bit 55 tells the kernel's half from the user's (Arm ARM, D8.10), so a
+    /// kernel address stays one. Which bits are the signature depends on the size
+    /// of the address space: kernels of phones sit at `0xfffffff0…` in 39 bits,
+    /// those of Macs at `0xfffffe00…` in 47; `sample` tells which.
+    #[must_use]
+    pub fn without_signature(self, sample: Address) -> Address {
+        let extension = if sample.0.leading_ones() >= 25 {
+            u64::MAX << 39
+        } else {
+            u64::MAX << 47
+        };
+        Address(if self.0 & (1 << 55) != 0 {
+            self.0 | extension
+        } else {
+            self.0 & !extension
+        })
+    }
+}
+
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:#x}", self.0)
@@ -127,5 +150,37 @@ mod tests {
         let at = Address(0x1000);
         assert_eq!(FrameKind::ReturnAddress.for_lookup(at), Address(0xfff));
         assert_eq!(FrameKind::InstructionPointer.for_lookup(at), at);
+    }
+
+    #[test]
+    fn a_signed_kernel_pointer_stays_a_kernel_pointer() {
+        let mac = Address(0xfffe_fe00_1000_0000 | 1 << 48);
+        assert_eq!(
+            Address(0x8d93_7e00_1234_5678).without_signature(mac),
+            Address(0xffff_fe00_1234_5678)
+        );
+        let phone = Address(0xffff_fff0_1000_0010);
+        assert_eq!(
+            Address(0x9ab1_3d70_1234_5678).without_signature(phone),
+            Address(0xffff_fff0_1234_5678)
+        );
+    }
+
+    #[test]
+    fn a_memory_tag_is_removed() {
+        let sample = Address(0xffff_fe00_1000_0010);
+        assert_eq!(
+            Address(0xf5ff_fe20_1234_5678).without_signature(sample),
+            Address(0xffff_fe20_1234_5678)
+        );
+    }
+
+    #[test]
+    fn a_user_pointer_loses_its_upper_bits() {
+        let sample = Address(0xffff_fe00_1000_0010);
+        assert_eq!(
+            Address(0x0012_0001_2345_6780).without_signature(sample),
+            Address(0x0000_0001_2345_6780)
+        );
     }
 }

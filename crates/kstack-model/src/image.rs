@@ -76,7 +76,7 @@ pub struct LoadedImage {
     pub uuid: Option<Uuid>,
     /// Where it lies. More than one when the artefact places its parts separately; empty when it does not say.
     pub placements: Vec<Placement>,
-    /// Bytes from the placed address to the end of the image's last segment.
+    /// Bytes from the first placement's address to the end of what is placed there: of the image, or of the one segment.
     ///
     /// `None` for stackshots, whose load information has no sizes.
     pub size: Option<u64>,
@@ -115,6 +115,32 @@ impl LoadedImage {
                 Placement::LoadedAt(address) => Some(*address),
                 Placement::SegmentAt { .. } => None,
             })
+    }
+}
+
+impl LoadedImage {
+    /// Whether the artefact places a segment by itself, so that the header's place is not the code's.
+    #[must_use]
+    pub fn is_apart(&self) -> bool {
+        self.placements
+            .iter()
+            .any(|placement| !placement.is_header())
+    }
+}
+
+impl Placement {
+    /// The address of what is placed.
+    #[must_use]
+    pub fn address(&self) -> Address {
+        match self {
+            Placement::LoadedAt(address) | Placement::SegmentAt { address, .. } => *address,
+        }
+    }
+
+    /// Whether it places the Mach-O header.
+    #[must_use]
+    pub fn is_header(&self) -> bool {
+        matches!(self, Placement::LoadedAt(_))
     }
 }
 

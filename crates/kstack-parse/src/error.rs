@@ -114,7 +114,6 @@ fn looks_like(bytes: &[u8]) -> Option<&'static str> {
             "a fat Mach-O file; give it with --kext or --kernel",
         ),
         (b"PK\x03\x04", "a zip archive; unpack it first"),
-        (b"\x1f\x8b", "a gzip file; unpack it first"),
         (b"bplist", "a binary property list"),
         (b"%PDF", "a PDF"),
         (b"\x89PNG", "a picture"),

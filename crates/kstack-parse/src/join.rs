@@ -10,6 +10,10 @@ use kstack_model::{
 
 use crate::Limits;
 
+mod derive;
+
+use derive::{derive, slide_of};
+
 /// A list of images whose addresses mean something else than the trace's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BasisMismatch {
@@ -23,7 +27,7 @@ impl fmt::Display for BasisMismatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "the list's addresses are {}, the trace's are {}, and the trace does not state the slide between them",
+            "the list's addresses are {}, the trace's are {}, and nothing states the slide between them; pass --kernel-slide",
             in_words(self.listing),
             in_words(self.report)
         )
@@ -46,13 +50,22 @@ impl std::error::Error for BasisMismatch {}
 /// the name, version and size it lacks; every other is added with
 /// [`Origin::Listing`], unless the trace has another image at its address. Where both state a thing and differ, the trace's own
 /// word stays and a note is left. Unslid list addresses are moved by the
-/// slide that a slid trace states, slid ones of an unslid trace back.
+/// slide that a slid trace states, slid ones of an unslid trace back. Where
+/// none is stated, the kexts that both have fix it, if they agree; the trace
+/// then gets the slide, and a note that tells where it is from.
 ///
 /// # Errors
 ///
-/// When list and trace have different bases and no slide is stated; nothing is changed then.
+/// When list and trace have different bases and neither states the slide nor do kexts that both
+/// have fix it; nothing is changed then.
 pub fn join(report: &mut Report, listing: &Report) -> Result<(), BasisMismatch> {
-    let slide = bridge(&report.kernel, &listing.kernel)?;
+    let slide = bridge(&report.kernel, &listing.kernel).or_else(|mismatch| {
+        let derived = derive(&report.kernel, &listing.kernel).ok_or(mismatch)?;
+        let of = slide_of(report.machine.arch);
+        report.kernel.slides.push((of, derived.slide));
+        report.notes.push(derived.note());
+        Ok(derived.moves(report.kernel.basis))
+    })?;
     if is_doubtful(report.kernel.basis, listing.kernel.basis) {
         report.notes.push(Note::new(format!(
             "whether the {}'s addresses are slid is not known; they are taken as they are in the list of images",

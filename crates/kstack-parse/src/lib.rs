@@ -14,14 +14,19 @@
     clippy::unwrap_used
 )]
 
+mod dump;
 mod error;
 mod format;
 mod formats;
 mod join;
+mod json;
 mod lines;
+mod packed;
+mod pasted;
 mod pattern;
 mod reader;
 
+pub use dump::{Datum, Dictionary, Dump, dump};
 pub use error::{Closest, ParseError, ParseErrorKind};
 pub use format::{Content, Format, Limits, Sniff};
 pub use formats::FORMATS;
@@ -34,7 +39,7 @@ use kstack_model::Report;
 /// A binary format has the file for itself. Text is offered to every text
 /// format, because people paste several artefacts into one file; each takes
 /// the lines that are its own. A list of images beside a trace is joined to
-/// it (see [`join`]).
+/// it (see [`join`]). A gzip file is unpacked first.
 ///
 /// # Errors
 ///
@@ -42,6 +47,12 @@ use kstack_model::Report;
 /// or when the recognised one cannot read them at all. A damaged part is not
 /// an error but a note in the report.
 pub fn parse(bytes: &[u8], limits: &Limits) -> Result<Vec<Report>, ParseError> {
+    let unpacked = packed::unpack(bytes, limits);
+    let reports = recognise(&unpacked.bytes, limits)?;
+    Ok(unpacked.said_in(reports))
+}
+
+fn recognise(bytes: &[u8], limits: &Limits) -> Result<Vec<Report>, ParseError> {
     let binary = FORMATS
         .iter()
         .filter(|format| format.content == Content::Binary)
@@ -67,9 +78,10 @@ pub fn parse(bytes: &[u8], limits: &Limits) -> Result<Vec<Report>, ParseError> {
 ///
 /// When the format finds nothing of its own in the bytes.
 pub fn parse_as(format: &Format, bytes: &[u8], limits: &Limits) -> Result<Vec<Report>, ParseError> {
-    let reports = (format.parse)(bytes, limits)?;
+    let unpacked = packed::unpack(bytes, limits);
+    let reports = (format.parse)(&unpacked.bytes, limits)?;
     if reports.is_empty() {
         return Err(ParseError::nothing(format.name));
     }
-    Ok(reports)
+    Ok(unpacked.said_in(reports))
 }

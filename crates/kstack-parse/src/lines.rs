@@ -20,19 +20,6 @@ impl Line<'_> {
     pub(crate) fn position(&self) -> Position {
         Position::Line(self.number)
     }
-
-    /// Columns of white space before the text; a tab reaches to the next multiple of eight.
-    pub(crate) fn indent(&self) -> usize {
-        let mut column = 0;
-        for character in self.text.chars() {
-            match character {
-                ' ' => column += 1,
-                '\t' => column = (column / 8 + 1) * 8,
-                _ => break,
-            }
-        }
-        column
-    }
 }
 
 /// The lines of a text. Bytes that are not UTF-8 must have been replaced before (`String::from_utf8_lossy`).
@@ -115,14 +102,5 @@ mod tests {
     fn bytes_that_are_not_text_cut_a_sniffed_line_and_no_other() {
         let pieces: Vec<&str> = texts(b"> a\xffb\n> c").collect();
         assert_eq!(pieces, ["a", "b", "c"]);
-    }
-
-    #[test]
-    fn a_tab_counts_to_the_next_stop() {
-        let line = Line {
-            number: 1,
-            text: "  \t x",
-        };
-        assert_eq!(line.indent(), 9);
     }
 }

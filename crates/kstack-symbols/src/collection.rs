@@ -16,6 +16,7 @@ use crate::bundle::Info;
 use crate::bytes::Bytes;
 use crate::macho::Image;
 use crate::part::Part;
+use crate::shift::Shift;
 use crate::{FileKind, SymbolError, SymbolErrorKind, prelink};
 
 /// Images in one collection that are looked at; a system's has about seven hundred.
@@ -64,6 +65,7 @@ pub(crate) fn read(path: &str, bytes: Bytes) -> Result<Held, SymbolErrorKind> {
         bytes,
         path: path.to_owned(),
         collection: None,
+        shift: Shift::default(),
     };
     Ok(Held {
         part: Some(part),
@@ -128,6 +130,7 @@ fn fileset(path: &str, outer: &Image, bytes: &Bytes) -> Held {
                 bytes: bytes.clone(),
                 path: shown(path, &id),
                 collection: Some(Arc::clone(&collection)),
+                shift: Shift::default(),
             },
             info: Info {
                 identifier: Some(id),
@@ -180,6 +183,7 @@ fn prelinked(path: &str, kernel: &Image, bytes: &Bytes) -> Vec<Member> {
                     bytes: part,
                     path: shown(path, &kext.identifier),
                     collection: Some(Arc::clone(&collection)),
+                    shift: Shift::default(),
                 },
                 info: Info {
                     identifier: Some(kext.identifier),

@@ -1,9 +1,13 @@
 //! Mangled names back to what the programmer wrote.
 
-use cpp_demangle::{DemangleOptions, Symbol};
+use std::fmt;
 
-/// Names longer than this stay as they are: demangled they would fill pages.
-const LONGEST: usize = 0x1000;
+use cpp_demangle::{BorrowedSymbol, DemangleOptions};
+
+/// Names longer than this stay as they are.
+const LONGEST: usize = 0x2000;
+/// Names that would be longer than this when demangled stay as they are.
+const LONGEST_RESULT: usize = 0x4000;
 
 /// The demangled name; the same text where there is nothing to demangle.
 ///
@@ -49,7 +53,49 @@ fn rust(mangled: &str) -> Option<String> {
 }
 
 fn cpp(mangled: &str) -> Option<String> {
-    let symbol = Symbol::new(mangled).ok()?;
+    let symbol = BorrowedSymbol::new(mangled.as_bytes()).ok()?;
+    // `Ring<32>` says as much as `Ring<(unsigned int)32>`.
     let options = DemangleOptions::new().hide_expression_literal_types();
-    symbol.demangle_with_options(&options).ok()
+    let mut name = Capped(String::new());
+    symbol.structured_demangle(&mut name, &options).ok()?;
+    Some(name.0)
+}
+
+/// Text that refuses to grow too long.
+///
+/// A mangled name refers to its own parts, so that each of a few more bytes
+/// can double what it stands for.
+struct Capped(String);
+
+impl fmt::Write for Capped {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        if self.0.len() + text.len() > LONGEST_RESULT {
+            return Err(fmt::Error);
+        }
+        self.0.push_str(text);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_doubles_with_each_byte_stays_mangled() {
+        // Parameters of f: p<int, int>, then p of twice the one before. Each
+        // adds two parts that can be referred to: p, and p with its arguments.
+        let mut mangled = "_Z1f1pIiiE".to_owned();
+        for before in 0..16 {
+            let digit = char::from_digit(2 * before, 36)
+                .unwrap()
+                .to_ascii_uppercase();
+            mangled.push_str(&format!("1pIS{digit}_S{digit}_E"));
+        }
+        assert!(
+            demangle(&mangled[.."_Z1f1pIiiE1pIS0_S0_E".len()])
+                .contains("p<p<int, int>, p<int, int> >")
+        );
+        assert_eq!(demangle(&mangled), mangled);
+    }
 }

@@ -3,17 +3,17 @@
 use std::borrow::Cow;
 
 use addr2line::{Context, Frame, Location};
-use gimli::{EndianSlice, RunTimeEndian};
+use gimli::RunTimeEndian;
 use object::{Object, ObjectSection};
 
 use crate::SourceFrame;
 use crate::demangle::demangle;
-
-type Slice<'a> = EndianSlice<'a, RunTimeEndian>;
+use crate::guard::{Guarded, bounded};
 
 /// The debug information of one slice, read unit by unit as it is asked for.
 pub(crate) struct Dwarf<'a> {
-    context: Context<Slice<'a>>,
+    context: Context<Guarded<'a>>,
+    size: usize,
 }
 
 /// Rows of the line table on either side that are looked at for a line.
@@ -43,9 +43,13 @@ pub(crate) struct Function {
 impl<'a> Dwarf<'a> {
     /// Opens the debug information of a slice. The error is a fragment.
     pub(crate) fn open(bytes: &'a [u8]) -> Result<Dwarf<'a>, String> {
-        let sections = sections(bytes)?;
-        let context = Context::from_dwarf(sections).map_err(|why| why.to_string())?;
-        Ok(Dwarf { context })
+        let (mut sections, size) = sections(bytes)?;
+        let context = bounded(size, || {
+            // dsymutil writes one table of abbreviations for all units.
+            sections.populate_abbreviations_cache(gimli::AbbreviationsCacheStrategy::Duplicates);
+            Context::from_dwarf(sections)
+        })?;
+        Ok(Dwarf { context, size })
     }
 
     /// What is known about an address. The error is a fragment.
@@ -54,7 +58,7 @@ impl<'a> Dwarf<'a> {
         if address == u64::MAX {
             return Ok(Answer::default());
         }
-        self.answer(address).map_err(|why| why.to_string())
+        bounded(self.size, || self.answer(address))
     }
 
     fn answer(&self, address: u64) -> Result<Answer, gimli::Error> {
@@ -79,57 +83,63 @@ impl<'a> Dwarf<'a> {
     /// Of a function in several parts that is its entry; for a part placed
     /// before the entry it is the start of the part, so that no distance is negative.
     pub(crate) fn start_of(&self, function: &Function, address: u64) -> Option<u64> {
-        let unit = self.context.find_dwarf_and_unit(address).skip_all_loads()?;
-        let entry = unit.entry(function.entry).ok()?;
-        let mut ranges = unit.die_ranges(&entry).ok()?;
-        let mut first = None;
-        while let Ok(Some(range)) = ranges.next() {
-            let entry = *first.get_or_insert(range.begin);
-            if (range.begin..range.end).contains(&address) {
-                return Some(if entry <= address { entry } else { range.begin });
+        bounded(self.size, || {
+            let unit = self.context.find_dwarf_and_unit(address).skip_all_loads();
+            let Some(unit) = unit else { return Ok(None) };
+            let entry = unit.entry(function.entry)?;
+            let mut ranges = unit.die_ranges(&entry)?;
+            let mut first = None;
+            while let Some(range) = ranges.next()? {
+                let entry = *first.get_or_insert(range.begin);
+                if (range.begin..range.end).contains(&address) {
+                    return Ok(Some(if entry <= address { entry } else { range.begin }));
+                }
             }
-        }
-        None
+            Ok(None)
+        })
+        .ok()?
     }
 
     /// The nearest line to an address that has none, in the same function, inlined ones included:
     /// that before it, else that behind it.
     pub(crate) fn line_near(&self, at: u64, start: u64, frames: &[SourceFrame]) -> Option<u32> {
-        let is_same = |at: &u64| {
-            let there = self.answer(*at).unwrap_or_default().frames;
-            there.len() == frames.len()
-                && there
-                    .iter()
-                    .zip(frames)
-                    .all(|(there, here)| there.function == here.function)
+        let is_same = |there: &[SourceFrame]| {
+            let functions = |frames: &[SourceFrame]| -> Vec<Option<String>> {
+                frames.iter().map(|frame| frame.function.clone()).collect()
+            };
+            functions(there) == functions(frames)
         };
-        let before = self.lines_between(start, at);
-        let before = before.iter().rev().take(ROWS_NEAR);
-        let behind = self.lines_between(at, at.saturating_add(BYTES_BEHIND));
-        let mut near = before.chain(behind.iter().take(ROWS_NEAR));
-        let found = near.find(|(at, _)| is_same(at));
-        found.map(|(_, line)| *line)
+        // One question, however many rows it tries: damage cannot make it cost more.
+        bounded(self.size, || {
+            let before = self.lines_between(start, at)?;
+            let before = before.iter().rev().take(ROWS_NEAR);
+            let behind = self.lines_between(at, at.saturating_add(BYTES_BEHIND))?;
+            for (at, line) in before.chain(behind.iter().take(ROWS_NEAR)) {
+                if is_same(&self.answer(*at)?.frames) {
+                    return Ok(Some(*line));
+                }
+            }
+            Ok(None)
+        })
+        .ok()?
     }
 
     /// Addresses that have a line, in ascending order.
-    fn lines_between(&self, low: u64, high: u64) -> Vec<(u64, u32)> {
-        let Ok(rows) = self.context.find_location_range(low, high) else {
-            return Vec::new();
-        };
-        rows.take(ROWS_READ)
-            .filter_map(|(at, _, location)| Some((at, location.line?)))
-            .collect()
+    fn lines_between(&self, low: u64, high: u64) -> Result<Vec<(u64, u32)>, gimli::Error> {
+        let rows = self.context.find_location_range(low, high)?;
+        let rows = rows.take(ROWS_READ);
+        let lines = rows.filter_map(|(at, _, location)| Some((at, location.line?)));
+        Ok(lines.collect())
     }
 
     /// Whether any function has an address. An empty dSYM has units and no code.
     pub(crate) fn has_functions(bytes: &'a [u8]) -> Result<bool, String> {
-        let dwarf = sections(bytes)?;
-        let has_functions = has_functions(&dwarf);
-        has_functions.map_err(|why| why.to_string())
+        let (dwarf, size) = sections(bytes)?;
+        bounded(size, || has_functions(&dwarf))
     }
 }
 
-fn has_functions(dwarf: &gimli::Dwarf<Slice<'_>>) -> Result<bool, gimli::Error> {
+fn has_functions(dwarf: &gimli::Dwarf<Guarded<'_>>) -> Result<bool, gimli::Error> {
     let mut headers = dwarf.units();
     while let Some(header) = headers.next()? {
         let unit = dwarf.unit(header)?;
@@ -150,7 +160,7 @@ fn has_functions(dwarf: &gimli::Dwarf<Slice<'_>>) -> Result<bool, gimli::Error> 
     Ok(false)
 }
 
-fn raw_name(frame: &Frame<'_, Slice<'_>>) -> Option<String> {
+fn raw_name(frame: &Frame<'_, Guarded<'_>>) -> Option<String> {
     let name = frame.function.as_ref()?;
     let name = name.raw_name().unwrap_or(Cow::Borrowed(""));
     // Compilers mark names that are not to get an underscore with the byte 1.
@@ -176,17 +186,22 @@ fn source_frame(raw: Option<String>, location: Option<Location<'_>>) -> SourceFr
     }
 }
 
-/// Hands the debug sections of a slice to gimli.
-fn sections(bytes: &[u8]) -> Result<gimli::Dwarf<Slice<'_>>, String> {
+/// Hands the debug sections of a slice to gimli, and says how large they are together.
+fn sections(bytes: &[u8]) -> Result<(gimli::Dwarf<Guarded<'_>>, usize), String> {
     let file = object::File::parse(bytes).map_err(|why| why.to_string())?;
     let endian = match file.is_little_endian() {
         true => RunTimeEndian::Little,
         false => RunTimeEndian::Big,
     };
-    gimli::Dwarf::load(|id| {
+    let mut size = 0_usize;
+    let dwarf = gimli::Dwarf::load(|id| {
         let section = file.section_by_name(id.name());
         // A section that reaches past the end of a cut file is as good as absent.
-        let data = section.and_then(|section| section.data().ok());
-        Ok(EndianSlice::new(data.unwrap_or_default(), endian))
-    })
+        let data = section
+            .and_then(|section| section.data().ok())
+            .unwrap_or_default();
+        size = size.saturating_add(data.len());
+        Ok::<_, String>(Guarded::new(data, endian))
+    })?;
+    Ok((dwarf, size))
 }

@@ -15,6 +15,7 @@ pub(crate) fn join(loaded: &[Loaded]) -> (Vec<SymbolFile>, Vec<SymbolError>) {
     let mut joiner = Joiner {
         loaded,
         joined: Vec::new(),
+        by_name: Vec::new(),
         errors: Vec::new(),
     };
     let binaries = joiner.binaries();
@@ -30,6 +31,8 @@ struct Joiner<'a> {
     loaded: &'a [Loaded],
     /// UUID and architecture of the slices that some source uses: binaries, and dSYMs joined with them.
     joined: Vec<(Uuid, Arch)>,
+    /// dSYMs without a UUID that were joined by name, as path and architecture.
+    by_name: Vec<(String, Arch)>,
     errors: Vec<SymbolError>,
 }
 
@@ -58,8 +61,12 @@ impl Joiner<'_> {
             self.joined.push(key);
         }
         let dsym = self.dsym_for(file, part);
-        if dsym.is_none() {
-            self.refuse_beside(file, part);
+        match &dsym {
+            None => self.refuse_beside(file, part),
+            Some(dsym) if dsym.image.uuid.is_none() => {
+                self.by_name.push((dsym.path.clone(), dsym.image.arch));
+            }
+            Some(_) => {}
         }
         let parts: Vec<Part> = [Some(part.clone()), dsym].into_iter().flatten().collect();
         Some(SymbolSource::new(identity(file, &parts), parts))
@@ -73,12 +80,22 @@ impl Joiner<'_> {
         if part.image.uuid.is_some() {
             return all.find(|dsym| is_same_build(part, dsym)).cloned();
         }
-        // 32-bit kexts often have no UUID: then the name must do, and a remark says so.
-        let mut named = file.beside.iter().filter(|beside| beside.has_its_name);
-        let named = named.find(|beside| {
-            beside.part.image.uuid.is_none() && beside.part.image.arch.is_kin_of(part.image.arch)
-        });
-        named.map(|beside| beside.part.clone())
+        self.of_its_name(file)
+            .find(|dsym| dsym.image.uuid.is_none() && dsym.image.arch.is_kin_of(part.image.arch))
+            .cloned()
+    }
+
+    /// Slices of dSYMs that only their name connects with a file.
+    ///
+    /// 32-bit kexts often have no UUID: then the name must do, and a remark says so.
+    fn of_its_name<'b>(&'b self, file: &'b Loaded) -> impl Iterator<Item = &'b Part> {
+        let beside = file.beside.iter().filter(|beside| beside.has_its_name);
+        let given = self
+            .loaded
+            .iter()
+            .filter(|dsym| dsym.is_dsym() && dsym.executable == file.executable);
+        let beside = beside.map(|beside| &beside.part);
+        beside.chain(given.flat_map(|dsym| &dsym.parts))
     }
 
     /// Says that the dSYM beside a file, which has its name, belongs to another build.
@@ -117,6 +134,8 @@ impl Joiner<'_> {
                 return None;
             }
             self.joined.push(key);
+        } else if self.by_name.contains(&(part.path.clone(), part.image.arch)) {
+            return None;
         }
         let parts = vec![part.clone()];
         Some(SymbolSource::new(identity(file, &parts), parts))

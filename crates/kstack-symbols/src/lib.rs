@@ -30,12 +30,14 @@
 mod bounds;
 mod bundle;
 mod bytes;
+mod callsites;
 mod collection;
 mod debug_map;
 mod demangle;
 mod dwarf;
 mod error;
 mod exports;
+mod guard;
 mod index;
 mod join;
 mod kdk;
@@ -57,6 +59,7 @@ mod source;
 mod table;
 mod unpack;
 
+pub use callsites::{After, CallSites, Code, Reach, Target};
 pub use collection::Collection;
 pub use error::{SymbolError, SymbolErrorKind};
 pub use index::{Index, Indexed};

@@ -6,7 +6,7 @@ use goblin::container::{Container, Ctx};
 use goblin::mach::header::{self, Header};
 use goblin::mach::load_command as lc;
 use goblin::mach::segment::Section as RawSection;
-use goblin::mach::symbols::Nlist;
+use goblin::mach::symbols::{self, Nlist};
 use goblin::mach::{constants, parse_magic_and_ctx};
 use kstack_model::{Arch, Uuid, VmAddr};
 use scroll::Pread;
@@ -14,6 +14,9 @@ use scroll::ctx::SizeWith;
 
 use crate::relocations::Stubs;
 use crate::{FileKind, Section, Segment, SymbolErrorKind};
+
+/// A kernel has some twenty segments; only damage makes more of them than this.
+const MOST_SEGMENTS: usize = 256;
 
 /// What the header and the load commands of a slice say.
 #[derive(Debug)]
@@ -216,69 +219,38 @@ impl Image {
     }
 
     fn read_segment(&mut self, command: u32, body: &[u8]) {
-        let le = self.ctx.le;
-        // The word size of the command, not of the header, is what its sections have.
-        let (name, start, size, in_file, count, container, first) = if command == lc::LC_SEGMENT_64
-        {
-            let Ok(segment) = body.pread_with::<lc::SegmentCommand64>(0, le) else {
-                return;
-            };
-            let (start, size) = (segment.vmaddr, segment.vmsize);
-            let in_file = (segment.fileoff, segment.filesize);
-            let container = Container::Big;
-            (
-                segment.segname,
-                start,
-                size,
-                in_file,
-                segment.nsects,
-                container,
-                lc::SIZEOF_SEGMENT_COMMAND_64,
-            )
-        } else {
-            let Ok(segment) = body.pread_with::<lc::SegmentCommand32>(0, le) else {
-                return;
-            };
-            let (start, size) = (u64::from(segment.vmaddr), u64::from(segment.vmsize));
-            let in_file = (u64::from(segment.fileoff), u64::from(segment.filesize));
-            let container = Container::Little;
-            (
-                segment.segname,
-                start,
-                size,
-                in_file,
-                segment.nsects,
-                container,
-                lc::SIZEOF_SEGMENT_COMMAND_32,
-            )
+        let Some(header) = SegmentHeader::read(command, body, self.ctx.le) else {
+            return;
         };
-        let name = field_text(&name);
-        if let (Ok(offset), Ok(in_file)) = (
-            usize::try_from(in_file.0),
-            usize::try_from(in_file.1.min(size)),
-        ) {
+        let in_file = header.in_file.1.min(header.size);
+        if let (Ok(offset), Ok(size)) =
+            (usize::try_from(header.in_file.0), usize::try_from(in_file))
+        {
             self.mapped.push(Mapped {
-                segment: name.clone(),
-                address: start,
+                segment: header.name.clone(),
+                address: header.start,
                 offset,
-                size: in_file,
+                size,
             });
         }
         let mut sections = Vec::new();
-        let mut at = first;
-        for _ in 0..count {
-            let ctx = Ctx::new(container, le);
+        let mut at = header.sections_at;
+        for _ in 0..header.section_count {
+            let ctx = Ctx::new(header.container, self.ctx.le);
             let Ok(raw) = body.pread_with::<RawSection>(at, ctx) else {
                 break;
             };
+            // Symbols name a section by one byte, so there are no more.
+            if self.sections.len() == usize::from(symbols::MAX_SECT) {
+                break;
+            }
             let start_of_section = at;
             at += RawSection::size_with(&ctx);
             let section = section(&raw);
             if command == lc::LC_SEGMENT_64 {
                 let reserved = body.get(start_of_section + RESERVED..).unwrap_or_default();
-                self.stubs.extend(stubs(&raw, reserved, le));
+                self.stubs.extend(stubs(&raw, reserved, self.ctx.le));
             }
-            let segment = field_text(&raw.segname);
             self.has_dwarf |= section.name == "__debug_info" && raw.size > 0;
             self.sections.push(Numbered {
                 range: section.range.start.0..section.range.end.0,
@@ -286,15 +258,17 @@ impl Image {
                 offset: to_usize(raw.offset),
             });
             // Object files list all sections in one segment, the debug information too.
-            if segment != "__DWARF" {
+            if field_text(&raw.segname) != "__DWARF" {
                 sections.push(section);
             }
         }
-        self.has_page_zero |= name == "__PAGEZERO";
-        if name != "__DWARF" && name != "__PAGEZERO" {
+        self.has_page_zero |= header.name == "__PAGEZERO";
+        let is_loaded = header.name != "__DWARF" && header.name != "__PAGEZERO";
+        if is_loaded && self.segments.len() < MOST_SEGMENTS {
+            let end = header.start.saturating_add(header.size);
             self.segments.push(Segment {
-                name,
-                range: VmAddr(start)..VmAddr(start.saturating_add(size)),
+                name: header.name,
+                range: VmAddr(header.start)..VmAddr(end),
                 sections,
             });
         }
@@ -371,7 +345,7 @@ impl Image {
             .take(to_usize(table.nsyms))
             .filter_map(move |entry| {
                 let symbol: Nlist = entry.pread_with(0, self.ctx).ok()?;
-                if symbol.is_stab() || symbol.get_type() != goblin::mach::symbols::N_SECT {
+                if symbol.is_stab() || symbol.get_type() != symbols::N_SECT {
                     return None;
                 }
                 let section = self.sections.get(symbol.n_sect.checked_sub(1)?)?;
@@ -421,7 +395,7 @@ impl Image {
         rest.split(|&byte| byte == 0).next()
     }
 
-    /// Where functions start, in ascending order.
+    /// Where functions start, as the file lists them.
     pub(crate) fn function_starts(&self, bytes: &[u8]) -> Vec<u64> {
         let list = self.function_starts.clone();
         let list = list.and_then(|range| bytes.get(range)).unwrap_or_default();
@@ -440,9 +414,6 @@ impl Image {
             };
             starts.push(start);
         }
-        starts.retain(|start| self.code().any(|range| range.contains(start)));
-        starts.sort_unstable();
-        starts.dedup();
         starts
     }
 
@@ -450,6 +421,45 @@ impl Image {
     pub(crate) fn export_trie<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
         let trie = self.exports.clone();
         trie.and_then(|range| bytes.get(range)).unwrap_or_default()
+    }
+}
+
+/// A segment command of either word size; the command has its own, whatever the header says.
+struct SegmentHeader {
+    name: String,
+    start: u64,
+    size: u64,
+    /// Offset and size of what comes from the file.
+    in_file: (u64, u64),
+    section_count: u32,
+    sections_at: usize,
+    container: Container,
+}
+
+impl SegmentHeader {
+    fn read(command: u32, body: &[u8], le: scroll::Endian) -> Option<SegmentHeader> {
+        if command == lc::LC_SEGMENT_64 {
+            let raw: lc::SegmentCommand64 = body.pread_with(0, le).ok()?;
+            return Some(SegmentHeader {
+                name: field_text(&raw.segname),
+                start: raw.vmaddr,
+                size: raw.vmsize,
+                in_file: (raw.fileoff, raw.filesize),
+                section_count: raw.nsects,
+                sections_at: lc::SIZEOF_SEGMENT_COMMAND_64,
+                container: Container::Big,
+            });
+        }
+        let raw: lc::SegmentCommand32 = body.pread_with(0, le).ok()?;
+        Some(SegmentHeader {
+            name: field_text(&raw.segname),
+            start: u64::from(raw.vmaddr),
+            size: u64::from(raw.vmsize),
+            in_file: (u64::from(raw.fileoff), u64::from(raw.filesize)),
+            section_count: raw.nsects,
+            sections_at: lc::SIZEOF_SEGMENT_COMMAND_32,
+            container: Container::Little,
+        })
     }
 }
 

@@ -7,6 +7,7 @@ use kstack_model::VmAddr;
 
 use crate::demangle::demangle;
 use crate::dwarf::{Answer, Dwarf, Function};
+use crate::part::Part;
 use crate::shift::Shift;
 use crate::table::Found;
 use crate::{Certainty, Named, SourceFrame, SymbolError, SymbolErrorKind, SymbolSource};
@@ -22,11 +23,35 @@ pub struct Names<'a> {
 /// The debug information of a source, opened by the first lookup.
 enum Debug<'a> {
     Unopened,
-    /// With how its addresses differ from those of the source.
-    Open(Box<Dwarf<'a>>, &'a Shift),
+    Open(Box<OpenDebug<'a>>),
     /// In the object files of a debug map; each is opened when an address of it is asked for.
     Objects(BTreeMap<usize, Option<Box<Dwarf<'a>>>>),
     None,
+}
+
+/// The debug information of a file, asked with the addresses of the source.
+struct OpenDebug<'a> {
+    dwarf: Dwarf<'a>,
+    shift: &'a Shift,
+}
+
+impl OpenDebug<'_> {
+    fn at(&self, here: u64) -> Result<Answer, String> {
+        match self.shift.across(here) {
+            Some(there) => self.dwarf.at(there),
+            None => Ok(Answer::default()),
+        }
+    }
+
+    fn start_of(&self, function: &Function, here: u64) -> Option<u64> {
+        let there = self.shift.across(here)?;
+        self.shift.back(self.dwarf.start_of(function, there)?)
+    }
+
+    fn line_near(&self, here: u64, start: u64, frames: &[SourceFrame]) -> Option<u32> {
+        let (at, start) = (self.shift.across(here)?, self.shift.across(start)?);
+        self.dwarf.line_near(at, start, frames)
+    }
 }
 
 impl<'a> Names<'a> {
@@ -39,7 +64,9 @@ impl<'a> Names<'a> {
         }
     }
 
-    /// Names a linked address. `None` where the source knows nothing there.
+    /// Names an address as the binary is linked. `None` where the source knows nothing there.
+    ///
+    /// A dSYM linked elsewhere, as that of a `.sym` file is, is asked at its own addresses.
     ///
     /// # Errors
     ///
@@ -75,11 +102,8 @@ impl<'a> Names<'a> {
     }
 
     fn is_code(&self, at: VmAddr) -> bool {
-        let mut parts = self.source.parts().iter().zip(self.source.shifts());
-        parts.any(|(part, shift)| {
-            let there = shift.across(at.0);
-            there.is_some_and(|there| part.image.code().any(|range| range.contains(&there)))
-        })
+        let mut code = self.source.parts().iter().flat_map(Part::code);
+        code.any(|range| range.contains(&at.0))
     }
 
     fn ask_dwarf(&mut self, at: u64) -> Result<Answer, String> {
@@ -87,6 +111,7 @@ impl<'a> Names<'a> {
             self.debug = self.open();
         }
         match &mut self.debug {
+            Debug::Open(debug) => debug.at(at),
             Debug::Objects(open) => match self.source.place_in_objects(at) {
                 Some(place) => {
                     let dwarf = open.entry(place.object).or_insert_with(|| {
@@ -98,23 +123,22 @@ impl<'a> Names<'a> {
                 }
                 None => Ok(Answer::default()),
             },
-            Debug::Open(dwarf, shift) => match shift.across(at) {
-                Some(there) => dwarf.at(there),
-                None => Ok(Answer::default()),
-            },
             Debug::Unopened | Debug::None => Ok(Answer::default()),
         }
     }
 
     /// Opens the debug information of the first part that has any, the dSYM before the binary.
     fn open(&mut self) -> Debug<'a> {
-        let parts = self.source.parts().iter().zip(self.source.shifts());
-        for ((part, shift), bytes) in parts.zip(&self.files).rev() {
+        let parts = self.source.parts().iter().zip(&self.files);
+        for (part, bytes) in parts.rev() {
             if !part.image.has_dwarf {
                 continue;
             }
             match Dwarf::open(bytes) {
-                Ok(dwarf) => return Debug::Open(Box::new(dwarf), shift),
+                Ok(dwarf) => {
+                    let shift = &part.shift;
+                    return Debug::Open(Box::new(OpenDebug { dwarf, shift }));
+                }
                 Err(why) => self.damage = Some(why),
             }
         }
@@ -126,10 +150,7 @@ impl<'a> Names<'a> {
 
     fn by_dwarf(&self, at: u64, function: &Function, mut frames: Vec<SourceFrame>) -> Named {
         let start = match &self.debug {
-            Debug::Open(dwarf, shift) => shift
-                .across(at)
-                .and_then(|there| dwarf.start_of(function, there))
-                .and_then(|start| shift.back(start)),
+            Debug::Open(debug) => debug.start_of(function, at),
             Debug::Objects(open) => self.source.place_in_objects(at).and_then(|place| {
                 let dwarf = open.get(&place.object)?.as_ref()?;
                 let start = dwarf.start_of(function, place.address)?;
@@ -159,13 +180,8 @@ impl<'a> Names<'a> {
     /// Lets line 0 give way to the nearest real line of the same function.
     fn give_line(&self, at: u64, start: u64, frames: &mut [SourceFrame]) {
         let line = match (&self.debug, frames.first()) {
-            (Debug::Open(dwarf, shift), Some(frame))
-                if frame.line.is_none() && frame.file.is_some() =>
-            {
-                shift
-                    .across(at)
-                    .zip(shift.across(start))
-                    .and_then(|(at, start)| dwarf.line_near(at, start, frames))
+            (Debug::Open(debug), Some(frame)) if frame.line.is_none() && frame.file.is_some() => {
+                debug.line_near(at, start, frames)
             }
             _ => None,
         };
@@ -247,17 +263,14 @@ impl<'a> Names<'a> {
             return mapped.is_none_or(|function| function.start != found.start.0)
                 || (found.start.0 != at && self.is_in_objects(found.start.0));
         }
-        let Debug::Open(dwarf, shift) = &self.debug else {
+        let Debug::Open(debug) = &self.debug else {
             return false;
         };
         if found.start.0 == at {
             return false;
         }
-        let Some(start) = shift.across(found.start.0) else {
-            return false;
-        };
-        let there = dwarf.at(start);
-        there.is_ok_and(|answer| answer.function.is_some())
+        let answer = debug.at(found.start.0);
+        answer.is_ok_and(|answer| answer.function.is_some())
     }
 
     /// Whether the object file of an address has a function there.

@@ -8,6 +8,7 @@ use kstack_model::{Arch, Uuid, VmAddr};
 
 use crate::Names;
 use crate::bounds::{self, Bounds, Hints};
+use crate::callsites::Code;
 use crate::collection::Collection;
 use crate::debug_map::{DebugMap, Place};
 use crate::dwarf::Dwarf;
@@ -137,8 +138,6 @@ pub struct SymbolSource {
     identity: ImageIdentity,
     /// The binary, then the dSYM; one of them may be missing.
     parts: Vec<Part>,
-    /// How the addresses of each part differ from those of the first.
-    shifts: Vec<Shift>,
     kind: FileKind,
     linked_at: VmAddr,
     segments: Vec<Segment>,
@@ -159,13 +158,17 @@ struct Knowledge {
 
 impl SymbolSource {
     /// Joins the files of one build: the first is the one that says where segments are linked.
-    pub(crate) fn new(identity: ImageIdentity, parts: Vec<Part>) -> SymbolSource {
+    pub(crate) fn new(identity: ImageIdentity, mut parts: Vec<Part>) -> SymbolSource {
+        if let Some((first, others)) = parts.split_first_mut() {
+            for other in others {
+                other.shift = Shift::between(&first.image.segments, &other.image.segments);
+            }
+        }
         let first = parts.first().map(|part| &part.image);
         SymbolSource {
             kind: first.map_or(FileKind::Other, |image| image.kind),
             linked_at: first.map_or(VmAddr(0), |image| image.linked_at()),
             segments: first.map_or(Vec::new(), |image| image.segments.clone()),
-            shifts: shifts(&parts),
             identity,
             parts,
             table: OnceLock::new(),
@@ -224,13 +227,25 @@ impl SymbolSource {
         Names::new(self)
     }
 
-    pub(crate) fn parts(&self) -> &[Part] {
-        &self.parts
+    /// Its instructions; `None` where there is no binary, or no decoder for its architecture.
+    #[must_use]
+    pub fn code(&self) -> Option<Code<'_>> {
+        let sections = self.parts.iter().map(|part| {
+            let bytes = part.bytes.as_slice();
+            part.image.code_bytes(bytes).collect::<Vec<_>>()
+        });
+        let sections = sections.into_iter().find(|sections| !sections.is_empty())?;
+        Code::new(self.identity.arch, sections, self.linked_at)
     }
 
-    /// How addresses of this source become those of each part.
-    pub(crate) fn shifts(&self) -> &[Shift] {
-        &self.shifts
+    /// The nearest address at or below this one where a symbol or the list of function starts has code begin.
+    #[must_use]
+    pub fn start_before(&self, at: VmAddr) -> Option<VmAddr> {
+        self.table().at(at.0).map(|found| found.start)
+    }
+
+    pub(crate) fn parts(&self) -> &[Part] {
+        &self.parts
     }
 
     /// The bytes of each part, as [`Table`] numbers them.
@@ -242,15 +257,7 @@ impl SymbolSource {
     }
 
     pub(crate) fn table(&self) -> &Table {
-        self.table.get_or_init(|| {
-            let files: Vec<_> = self
-                .parts
-                .iter()
-                .zip(&self.shifts)
-                .map(|(part, shift)| (&*part.image, part.bytes.as_slice(), shift))
-                .collect();
-            Table::of(&files)
-        })
+        self.table.get_or_init(|| Table::of(&self.parts))
     }
 
     /// Says in which folders to look for object files.
@@ -312,15 +319,6 @@ fn recover(part: &Part, table: &Table) -> Bounds {
         stubs: image.stubs.iter().map(Stubs::range).collect(),
     };
     Bounds::recover(image.arch, image.code_bytes(bytes).collect(), hints)
-}
-
-fn shifts(parts: &[Part]) -> Vec<Shift> {
-    let first = parts.first().map(|part| part.image.segments.as_slice());
-    let first = first.unwrap_or_default();
-    parts
-        .iter()
-        .map(|part| Shift::between(first, &part.image.segments))
-        .collect()
 }
 
 impl Knowledge {

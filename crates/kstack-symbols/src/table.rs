@@ -1,16 +1,10 @@
 //! Names of code by address, from symbol tables, exports and function starts.
 
-use std::ops::Range;
-
 use kstack_model::VmAddr;
 
 use crate::Certainty;
 use crate::exports::exports;
-use crate::macho::Image;
-use crate::shift::Shift;
-
-/// A file of a build: its image, its bytes, and how its addresses differ from those of the first.
-type File<'a> = (&'a Image, &'a [u8], &'a Shift);
+use crate::part::Part;
 
 /// Names of code, sorted by address.
 #[derive(Debug, Default)]
@@ -49,13 +43,14 @@ pub(crate) struct Found<'a> {
 
 impl Table {
     /// The names of all files of one build together: a dSYM's table is richer than a shipped kext's.
-    pub(crate) fn of(files: &[File<'_>]) -> Table {
+    pub(crate) fn of(parts: &[Part]) -> Table {
         let mut candidates = Vec::new();
         let mut starts = Vec::new();
         let mut code = Vec::new();
-        for (file, (image, bytes, shift)) in files.iter().enumerate() {
+        for (file, part) in parts.iter().enumerate() {
+            let (image, bytes) = (&part.image, part.bytes.as_slice());
             for symbol in image.symbols(bytes) {
-                let Some(address) = shift.back(symbol.address) else {
+                let Some(address) = part.shift.back(symbol.address) else {
                     continue;
                 };
                 let name = text_at(bytes, symbol.name, RANKED);
@@ -67,12 +62,13 @@ impl Table {
                 });
             }
             let listed = image.function_starts(bytes).into_iter();
-            starts.extend(listed.filter_map(|start| shift.back(start)));
-            code.extend(image.code().filter_map(|range| moved(range, shift)));
+            starts.extend(listed.filter_map(|start| part.shift.back(start)));
+            code.extend(part.code().map(|range| (range.start, range.end)));
         }
-        sort(&mut starts);
         sort(&mut code);
-        let exported = exported(files, &code);
+        starts.retain(|&start| section_of(&code, start).is_some());
+        sort(&mut starts);
+        let exported = exported(parts, &code);
         let mut table = Table {
             symbols: best(candidates),
             starts,
@@ -87,10 +83,7 @@ impl Table {
     /// A name never reaches past the section it lies in, nor into the next
     /// function where the starts of functions are known.
     pub(crate) fn at(&self, address: u64) -> Option<Found<'_>> {
-        let section = last_at_or_below(&self.code, address, |section| section.0)?;
-        if address >= section.1 {
-            return None;
-        }
+        let section = section_of(&self.code, address)?;
         let symbol = last_at_or_below(&self.symbols, address, |symbol| symbol.address)
             .filter(|symbol| symbol.address >= section.0);
         let start = last_at_or_below(&self.starts, address, |&start| start)
@@ -223,29 +216,22 @@ fn best(mut candidates: Vec<Candidate<'_>>) -> Vec<Symbol> {
     best.collect()
 }
 
-fn exported(files: &[File<'_>], code: &[(u64, u64)]) -> Vec<Symbol> {
+fn exported(parts: &[Part], code: &[(u64, u64)]) -> Vec<Symbol> {
     let mut symbols = Vec::new();
-    for (image, bytes, shift) in files {
-        for (name, offset) in exports(image.export_trie(bytes)) {
-            let address = image.linked_at().0.wrapping_add(offset);
-            let Some(address) = shift.back(address) else {
+    for part in parts {
+        let trie = part.image.export_trie(part.bytes.as_slice());
+        for (name, offset) in exports(trie) {
+            let linked = part.image.linked_at().0.wrapping_add(offset);
+            let Some(address) = part.shift.back(linked) else {
                 continue;
             };
-            let section = last_at_or_below(code, address, |section| section.0);
-            if section.is_some_and(|section| address < section.1) && !name.is_empty() {
+            if section_of(code, address).is_some() && !name.is_empty() {
                 let name = Name::Own(name);
                 symbols.push(Symbol { address, name });
             }
         }
     }
     symbols
-}
-
-/// A section of another file as the first has it.
-fn moved(section: &Range<u64>, shift: &Shift) -> Option<(u64, u64)> {
-    let start = shift.back(section.start)?;
-    let size = section.end.saturating_sub(section.start);
-    Some((start, start.saturating_add(size)))
 }
 
 /// The text at an offset, at most `most` bytes of it.
@@ -258,6 +244,12 @@ fn text_at(bytes: &[u8], offset: usize, most: usize) -> &[u8] {
 fn sort<T: Ord>(list: &mut Vec<T>) {
     list.sort_unstable();
     list.dedup();
+}
+
+/// The section that holds an address.
+fn section_of(code: &[(u64, u64)], address: u64) -> Option<(u64, u64)> {
+    let section = last_at_or_below(code, address, |section| section.0)?;
+    (address < section.1).then_some(*section)
 }
 
 fn last_at_or_below<T>(sorted: &[T], address: u64, key: impl Fn(&T) -> u64) -> Option<&T> {

@@ -320,3 +320,22 @@ fn a_fat_bundle_joins_each_slice_with_the_dsym_of_its_uuid() {
         .collect();
     assert_eq!(details, [Detail::Symbols, Detail::Lines]);
 }
+
+#[test]
+fn without_uuids_a_given_dsym_of_the_same_name_is_joined() {
+    let program = Program {
+        uuid: None,
+        ..Program::kext("zfs", Arch::I386, 0).with(Function::new("spa_sync", 0x40))
+    };
+    let folder = TempDir::new().unwrap();
+    let binary = folder.path().join("zfs");
+    fs::write(&binary, program.binary()).unwrap();
+    let elsewhere = TempDir::new().unwrap();
+    let dsym = dsym_bundle(elsewhere.path(), "any", "zfs", &program.dsym()).unwrap();
+    let symbols = open(&[(Role::Kext, &binary), (Role::Dsym, &dsym)]);
+    assert_eq!(symbols.errors(), []);
+    assert_eq!(
+        (symbols.files().len(), detail(&symbols)),
+        (1, Detail::Lines)
+    );
+}

@@ -322,7 +322,7 @@ fn inlined_functions_come_innermost_first() {
 }
 
 #[test]
-fn a_symbols_file_is_linked_at_its_load_address() {
+fn a_sym_file_is_linked_at_its_load_address() {
     let mut program = kext();
     program.base = 0xffff_ff7f_8123_4000;
     program.add(Function::new("first", 0x40));
@@ -478,4 +478,67 @@ fn damaged_debug_information_leaves_the_symbols() {
     let named = names.lookup(VmAddr(start(&program, "first") + 4)).unwrap();
     assert_eq!(shown(named), ("first".to_owned(), Certainty::Nearest));
     assert!(names.damage().is_some());
+}
+
+#[test]
+fn a_file_cut_in_its_load_commands_says_so() {
+    let mut file = two_functions().binary();
+    // Just behind the command of __TEXT with its two sections.
+    file.truncate(0x190);
+    let symbols = set(&[(Role::Kext, file)]);
+    assert_eq!(
+        source(&symbols).remarks(),
+        ["file0: damaged, its load commands end early"]
+    );
+}
+
+#[test]
+fn a_sym_file_gets_its_lines_from_a_dsym_that_is_linked_elsewhere() {
+    let (mut linked_high, mut linked_low) = (kext(), kext());
+    linked_high.base = 0xffff_ff7f_8123_4000;
+    for program in [&mut linked_high, &mut linked_low] {
+        program.add_many(10);
+    }
+    let symbols = set(&[
+        (Role::Kext, linked_high.binary()),
+        (Role::Dsym, linked_low.dsym()),
+    ]);
+    let mut names = source(&symbols).names();
+    for function in &linked_high.functions {
+        let named = names.lookup(VmAddr(function.start + 4)).unwrap().unwrap();
+        assert_eq!(
+            (named.raw.as_str(), named.start),
+            (function.linker_name(), VmAddr(function.start))
+        );
+        assert_eq!(
+            named.frames.last().unwrap().line.map(u64::from),
+            Some(function.line)
+        );
+    }
+    // The addresses of the dSYM are nobody's.
+    assert_eq!(names.lookup(VmAddr(linked_low.code_start())), Ok(None));
+}
+
+#[test]
+fn segments_placed_apart_keep_their_debug_information() {
+    let program = Program::kext("demo", Arch::Arm64e, 1).with(Function::new("first", 0x40));
+    let distance = 0xfffe_0000_1234_0000;
+    let mut image = program.binary_image();
+    let code = &mut image.segments[1];
+    assert_eq!(code.name, "__TEXT_EXEC");
+    code.vmaddr += distance;
+    code.sections[0].address += distance;
+    image.symbols[0].value += distance;
+    let symbols = set(&[(Role::Kext, image.build()), (Role::Dsym, program.dsym())]);
+    let at = program.code_start() + distance;
+    let named = source(&symbols)
+        .names()
+        .lookup(VmAddr(at + 4))
+        .unwrap()
+        .unwrap();
+    assert_eq!(
+        (named.start, named.certainty),
+        (VmAddr(at), Certainty::Inside)
+    );
+    assert_eq!(named.frames[0].line, Some(10));
 }

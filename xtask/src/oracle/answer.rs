@@ -102,3 +102,29 @@ fn clean(path: &str) -> String {
     }
     parts.join("/")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_printings_of_one_answer_are_read_alike() {
+        let llvm = br#"{"Address":"0x10","Symbol":[
+            {"FunctionName":"inner","FileName":"/a/b/../c.c","Line":3,"Column":5},
+            {"FunctionName":"_Z5outerv","FileName":"/a/c.c","Line":0,"Column":0}]}"#;
+        let llvm = String::from_utf8_lossy(llvm).replace('\n', "");
+        let kstack = br#"{"address":"0x10","symbol":"outer()","symbol_raw":"_Z5outerv","file":"/a/c.c","inlined":[{"symbol":"inner","file":"/a/c.c","line":3,"column":5}]}"#;
+        assert_eq!(
+            of_llvm(llvm.as_bytes()).unwrap(),
+            of_kstack(kstack).unwrap()
+        );
+    }
+
+    #[test]
+    fn an_address_without_an_answer_has_no_functions() {
+        let llvm = br#"{"Address":"0x10","Symbol":[{"FunctionName":"","FileName":"","Line":0,"Column":0}]}"#;
+        let kstack = br#"{"address":"0x10","why":"no-symbol-there"}"#;
+        assert_eq!(of_llvm(llvm).unwrap()[&0x10], []);
+        assert_eq!(of_kstack(kstack).unwrap()[&0x10], []);
+    }
+}

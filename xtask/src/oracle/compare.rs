@@ -1,7 +1,5 @@
 //! Whether two answers say the same, and if not, whether that is understood.
 
-use std::collections::BTreeMap;
-
 use super::answer::Answer;
 
 /// How two answers relate.
@@ -9,10 +7,11 @@ use super::answer::Answer;
 pub(crate) enum Verdict {
     /// Word for word the same.
     Same,
+    /// The line table has a column but no line; llvm-symbolizer prints it, kstack does not.
+    ColumnOfNoLine,
     /// llvm-symbolizer reaches past the end of a function for the symbol before the address; kstack knows the end.
+    /// All code of the subjects has DWARF, so where llvm-symbolizer has a name but no file there is no code.
     PastTheEnd,
-    /// No DWARF at the address; both have the symbol before it, kstack perhaps under another name of that place.
-    AnotherNameOfThePlace,
     /// Not understood: a bug in one of the two.
     Unexplained,
 }
@@ -22,21 +21,22 @@ impl Verdict {
     pub(crate) fn in_words(self) -> &'static str {
         match self {
             Verdict::Same => "the same",
+            Verdict::ColumnOfNoLine => "explained: llvm-symbolizer prints the column of line 0",
             Verdict::PastTheEnd => {
                 "explained: llvm-symbolizer names padding after the function before it"
-            }
-            Verdict::AnotherNameOfThePlace => {
-                "explained: two names for one place, each took another"
             }
             Verdict::Unexplained => "UNEXPLAINED",
         }
     }
 }
 
-/// Judges two answers about one address. `places` has every symbol's value, by its name without the underscore.
-pub(crate) fn judge(kstack: &Answer, llvm: &Answer, places: &BTreeMap<String, u64>) -> Verdict {
+/// Judges two answers about one address.
+pub(crate) fn judge(kstack: &Answer, llvm: &Answer) -> Verdict {
     if kstack == llvm {
         return Verdict::Same;
+    }
+    if with_true_columns(kstack) == with_true_columns(llvm) {
+        return Verdict::ColumnOfNoLine;
     }
     if let ([], [only]) = (kstack.as_slice(), llvm.as_slice())
         && only.file.is_empty()
@@ -44,16 +44,59 @@ pub(crate) fn judge(kstack: &Answer, llvm: &Answer, places: &BTreeMap<String, u6
     {
         return Verdict::PastTheEnd;
     }
-    let (Some((own, inlined)), Some((theirs, others))) = (kstack.split_last(), llvm.split_last())
-    else {
-        return Verdict::Unexplained;
-    };
-    let place = |name: &str| places.get(name);
-    let same_place = place(&own.name).is_some() && place(&own.name) == place(&theirs.name);
-    let rest_is_same =
-        (&own.file, own.line, own.column) == (&theirs.file, theirs.line, theirs.column);
-    if inlined == others && rest_is_same && same_place {
-        return Verdict::AnotherNameOfThePlace;
-    }
     Verdict::Unexplained
+}
+
+/// The answer without the columns of code that has no line.
+fn with_true_columns(answer: &Answer) -> Answer {
+    let mut answer = answer.clone();
+    for function in answer.iter_mut().filter(|function| function.line == 0) {
+        function.column = 0;
+    }
+    answer
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::oracle::answer::Function;
+
+    fn function(name: &str, file: &str, line: u64, column: u64) -> Function {
+        Function {
+            name: name.into(),
+            file: file.into(),
+            line,
+            column,
+        }
+    }
+
+    #[test]
+    fn a_different_line_is_never_explained() {
+        let (one, other) = (
+            vec![function("f", "a.c", 3, 1)],
+            vec![function("f", "a.c", 4, 1)],
+        );
+        assert_eq!(judge(&one, &other), Verdict::Unexplained);
+    }
+
+    #[test]
+    fn a_missing_function_with_a_file_is_never_explained() {
+        assert_eq!(
+            judge(&vec![], &vec![function("f", "a.c", 3, 1)]),
+            Verdict::Unexplained
+        );
+        assert_eq!(
+            judge(&vec![], &vec![function("f", "", 0, 0)]),
+            Verdict::PastTheEnd
+        );
+    }
+
+    #[test]
+    fn the_column_of_no_line_is_explained() {
+        let (one, other) = (
+            vec![function("f", "a.c", 0, 0)],
+            vec![function("f", "a.c", 0, 7)],
+        );
+        assert_eq!(judge(&one, &other), Verdict::ColumnOfNoLine);
+    }
 }

@@ -6,7 +6,6 @@ mod subjects;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::fs;
 use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -15,7 +14,6 @@ use anyhow::{Context as _, Result, ensure};
 
 use self::compare::{Verdict, judge};
 use self::subjects::Subject;
-use crate::macho::MachO;
 use crate::tool::{INSTALL, run, tool};
 
 /// Addresses for each subject: together more than ten thousand.
@@ -49,13 +47,12 @@ pub(crate) fn compare_all(root: &Path) -> Result<()> {
         .context("while reading what kstack printed")?;
         let theirs = answer::of_llvm(&ask(&mut llvm(subject), &addresses)?)
             .context("while reading what llvm-symbolizer printed")?;
-        let places = places(subject)?;
         for address in addresses {
             let (ours, theirs) = (ours.get(&address), theirs.get(&address));
             let (ours, theirs) = ours
                 .zip(theirs)
                 .with_context(|| format!("no answer for {address:#x}"))?;
-            let verdict = judge(ours, theirs, &places);
+            let verdict = judge(ours, theirs);
             let count = counts.entry(verdict).or_default();
             *count += 1;
             if verdict == Verdict::Unexplained && *count <= SHOWN {
@@ -110,7 +107,6 @@ fn ask(program: &mut Command, addresses: &[u64]) -> Result<Vec<u8>> {
 
 /// Different addresses all over the code, the same in each run (splitmix64).
 fn addresses(subject: &Subject, seed: u64) -> Vec<u64> {
-    let (start, end) = subject.code;
     let mut state = seed;
     let mut next = || {
         state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
@@ -119,26 +115,10 @@ fn addresses(subject: &Subject, seed: u64) -> Vec<u64> {
         mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
         mixed ^ mixed >> 31
     };
-    let mut addresses: Vec<u64> = (0..EACH).map(|_| start + next() % (end - start)).collect();
+    let mut addresses: Vec<u64> = (0..EACH)
+        .map(|_| subject.code[next() as usize % subject.code.len()])
+        .collect();
     addresses.sort_unstable();
     addresses.dedup();
     addresses
-}
-
-/// The value of every symbol by its name without the underscore.
-fn places(subject: &Subject) -> Result<BTreeMap<String, u64>> {
-    let symbols = MachO::parse(fs::read(&subject.dwarf)?)?.symbols()?;
-    let defined = symbols.into_iter().filter(|symbol| symbol.is_defined());
-    Ok(defined
-        .map(|symbol| {
-            (
-                symbol
-                    .name
-                    .strip_prefix('_')
-                    .unwrap_or(&symbol.name)
-                    .to_owned(),
-                symbol.value,
-            )
-        })
-        .collect())
 }

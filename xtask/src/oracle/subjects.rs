@@ -17,9 +17,12 @@ pub(crate) struct Subject {
     pub(crate) path: PathBuf,
     /// The DWARF file, which llvm-symbolizer is given.
     pub(crate) dwarf: PathBuf,
-    /// Where its code is linked, from the first address to one past the last.
-    pub(crate) code: (u64, u64),
+    /// The linked addresses of its code, without the filler between the functions of the samples.
+    pub(crate) code: Vec<u64>,
 }
+
+/// What lies between the functions of the samples.
+const INT3: u8 = 0xcc;
 
 const LANGUAGES: [(&str, &str, &str); 2] = [
     ("c", "clang-19", "table.c"),
@@ -161,11 +164,17 @@ fn compiled(
     })
 }
 
-fn code_of(image: &Path) -> Result<(u64, u64)> {
-    let segments = MachO::parse(fs::read(image)?)?.segments()?;
+fn code_of(image: &Path) -> Result<Vec<u64>> {
+    let file = MachO::parse(fs::read(image)?)?;
+    let segments = file.segments()?;
     let mut sections = segments.iter().flat_map(|segment| &segment.sections);
     let text = sections
         .find(|section| section.name == "__text")
         .context("no __text")?;
-    Ok((text.address, text.address + text.size))
+    let bytes = &file.bytes[text.offset..][..text.size as usize];
+    let addresses = (text.address..).zip(bytes);
+    Ok(addresses
+        .filter(|(_, byte)| **byte != INT3)
+        .map(|(address, _)| address)
+        .collect())
 }

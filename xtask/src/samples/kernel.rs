@@ -229,3 +229,25 @@ fn function_starts(base: u64, starts: &[u64]) -> Vec<u8> {
     bytes.resize(bytes.len().next_multiple_of(8), 0);
     bytes
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pages_of_filler_are_left_out() {
+        let mut text = vec![FILLER; 5 * PAGE];
+        text[PAGE] = 0x55;
+        text[3 * PAGE - 1] = 0xc3;
+        text[4 * PAGE] = 0x55;
+        assert_eq!(pages_with_code(&text), [PAGE..3 * PAGE, 4 * PAGE..5 * PAGE]);
+    }
+
+    #[test]
+    fn function_starts_are_distances_and_a_zero() {
+        assert_eq!(
+            function_starts(0x1000, &[0x1010, 0x1090, 0x5090]),
+            [0x10, 0x80, 0x01, 0x80, 0x80, 0x01, 0, 0]
+        );
+    }
+}

@@ -277,3 +277,46 @@ pub(crate) static ZFS: Image = Image {
     code_end: 0x4_e000,
     kept: &["zfs_start", "zfs_stop", "spa_create", "vdev_open"],
 };
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pins_return_to_the_addresses_of_the_report() {
+        let reported = [
+            (
+                &KERNEL,
+                "machine_switch_context",
+                0xffff_ff80_002b_3d3e,
+                366,
+            ),
+            (&KERNEL, "thread_invoke", 0xffff_ff80_0022_e711, 1281),
+            (&KERNEL, "thread_block_reason", 0xffff_ff80_0022_d9dc, 300),
+            (&KERNEL, "lck_mtx_sleep", 0xffff_ff80_0022_65ce, 78),
+            (&KERNEL, "sleep_on", 0xffff_ff80_0056_9ef6, 246),
+            (&KERNEL, "msleep", 0xffff_ff80_0056_a2e4, 116),
+            (&SPL, "spl_cv_wait", 0xffff_ff7f_80e5_2a76, 54),
+            (&SPL, "taskq_wait", 0xffff_ff7f_80e5_3fae, 78),
+            (&SPL, "taskq_destroy", 0xffff_ff7f_80e5_4173, 35),
+            (&ZFS, "vdev_open_children", 0xffff_ff7f_80f1_a870, 336),
+            (&ZFS, "vdev_root_open", 0xffff_ff7f_80f2_bb4e, 94),
+            (&ZFS, "vdev_open", 0xffff_ff7f_80f1_a9b7, 311),
+            (&ZFS, "vdev_create", 0xffff_ff7f_80f1_b65f, 31),
+            (&ZFS, "spa_create", 0xffff_ff7f_80f0_42ee, 878),
+            (&ZFS, "zfs_ioc_pool_create", 0xffff_ff7f_80f4_5c5b, 251),
+            (&ZFS, "zfsdev_ioctl", 0xffff_ff7f_80f4_ce92, 306),
+            (&KERNEL, "spec_ioctl", 0xffff_ff80_0032_0bfd, 157),
+            (&KERNEL, "VNOP_IOCTL", 0xffff_ff80_0031_1e84, 244),
+        ];
+        for (image, function, address, offset) in reported {
+            let mut pins = image.units.iter().flat_map(|unit| unit.pins);
+            let pin = pins.find(|pin| pin.function == function).unwrap();
+            assert_eq!(
+                (pin.start + pin.returns_to, pin.returns_to),
+                (address, offset),
+                "{function}"
+            );
+        }
+    }
+}

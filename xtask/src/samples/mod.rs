@@ -4,6 +4,7 @@ mod code;
 mod compile;
 mod hang;
 mod invent;
+mod kcdata;
 mod kernel;
 mod kext;
 mod kextstat;
@@ -40,6 +41,8 @@ pub(crate) fn build(root: &Path) -> Result<()> {
     };
     zpool_hang::write(&machine, &hang)?;
     yosemite::write(&machine, &samples.join("g7-yosemite"))?;
+    kcdata::write_deadlock(&machine, &samples.join("kcdata-deadlock"))?;
+    kcdata::write_microstackshot(&samples.join("microstackshot"))?;
     snow_leopard::write(&samples.join("g2-snow-leopard"))?;
     write_truncated(&hang, &samples.join("truncated"))
 }

@@ -131,3 +131,52 @@ fn length_of_call(line: &str) -> Result<u64> {
     };
     Ok(2 + extended + wide + displacement)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::samples::layout::SPL;
+
+    const CONDVAR: usize = 1;
+
+    #[test]
+    fn a_pinned_function_and_its_call_are_moved_to_their_places() {
+        let assembly = "\t.section\t__TEXT,__text\n_spl_cv_wait:\n\tcallq\t_msleep\n.subsections_via_symbols\n";
+        let placed = place(assembly, &SPL, CONDVAR).unwrap();
+        let function =
+            placed.find("\t.org Lunit_begin + 0xa40, 204\n_spl_cv_wait:\nLpin_spl_cv_wait:\n");
+        let call = placed.find("\t.org Lpin_spl_cv_wait + 49, 144\n\tcallq\t_msleep\n");
+        assert!(function.unwrap() < call.unwrap());
+        assert!(placed.ends_with("\t.org Lunit_begin + 0x1000, 204\n"));
+        assert!(!placed.contains("subsections_via_symbols"));
+    }
+
+    #[test]
+    fn a_pinned_call_that_is_not_there_is_an_error() {
+        let assembly = "\t.section\t__TEXT,__text\n_spl_cv_wait:\n\tcallq\t_wakeup\n";
+        assert!(place(assembly, &SPL, CONDVAR).is_err());
+    }
+
+    #[test]
+    fn calls_are_as_long_as_the_processor_encodes_them() {
+        let calls = [
+            ("_msleep", 5),
+            ("*%rax", 2),
+            ("*%r9", 3),
+            ("*(%rax)", 2),
+            ("*(%r8)", 3),
+            ("*8(%r8)", 4),
+            ("*112(%rax)", 3),
+            ("*128(%rax)", 6),
+            ("*(%rbp)", 3),
+            ("*(%r12)", 4),
+        ];
+        for (operand, length) in calls {
+            assert_eq!(
+                length_of_call(&format!("\tcallq\t{operand}")).unwrap(),
+                length,
+                "{operand}"
+            );
+        }
+    }
+}

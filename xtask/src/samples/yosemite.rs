@@ -15,6 +15,9 @@ use super::stacks::Machine;
 const SPL_ADDRESS: u64 = 0xffff_ff7f_81c2_4000;
 const ZFS_ADDRESS: u64 = 0xffff_ff7f_81d3_1000;
 
+/// The constant of the boot that this kernel adds to what a thread waits for.
+const EVENT_OFFSET: u64 = 0x2d6b_91f4_07a3_5c18;
+
 /// Writes the stackshot.
 pub(crate) fn write(machine: &Machine, folder: &Path) -> Result<()> {
     fs::create_dir_all(folder)?;
@@ -58,12 +61,9 @@ fn stackshot(machine: &Machine) -> Result<Vec<u8>> {
             thread
                 .values
                 .extend([("io_tier", 0), ("total_syscalls", thread.id * 11)]);
-            // The kernel changes what a thread waits for by a constant of the boot.
-            thread.wait_event = if thread.wait_event == 0 {
-                0
-            } else {
-                thread.wait_event ^ 0x3b1a_77d2_0000
-            };
+            if thread.wait_event != 0 {
+                thread.wait_event = thread.wait_event.wrapping_add(EVENT_OFFSET);
+            }
             trace = trace.thread(&thread);
         }
     }

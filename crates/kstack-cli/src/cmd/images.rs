@@ -8,6 +8,7 @@ use kstack::render::{self, RenderOptions, TraceIndex};
 
 use crate::args::{InputArgs, OutputArgs, SymbolArgs};
 use crate::exit::Exit;
+use crate::input::Unjoined;
 use crate::{input, output};
 
 /// Show what was loaded where, and which symbol files match or why not.
@@ -50,30 +51,33 @@ pub(crate) fn run(args: &Images) -> anyhow::Result<Exit> {
         TextOrJson::Text => render::images::write_text,
         TextOrJson::Json => render::images::write_json,
     };
-    let mut exit = Exit::Done;
-    let mut out = output::open(&args.output)?;
-    let mut files = Vec::new();
+    let mut inputs = Vec::new();
     for file in &args.files {
-        files.push(input::reports(file, &args.input)?);
+        inputs.push(input::read_all(file, &args.input)?);
     }
-    let symbols = input::symbols(&args.symbols, files.iter().flatten());
-    for reports in files {
-        let parts = reports.len();
-        for (index, report) in reports.into_iter().enumerate() {
-            let trace = kstack::resolve(report, &symbols, &args.symbols.options());
-            let options = RenderOptions {
-                color: output::color(&args.output),
-                trace_index: TraceIndex {
-                    index: index + 1,
-                    of: parts,
-                },
-                ..RenderOptions::default()
-            };
-            write(&trace, &options, &mut out)?;
-            exit = exit.max(Exit::of(&trace, false));
-        }
+    let symbols = input::symbols(&args.symbols, inputs.iter().flat_map(Unjoined::reports));
+    let slide = |report: &_| kstack::kernel_slide(report, &symbols, &args.symbols.options());
+    let joined = inputs.into_iter().flat_map(|input| input.join(slide));
+    let reports: Vec<_> = joined.collect();
+    let parts = reports.len();
+    let mut out = output::open(&args.output)?;
+    for (index, report) in reports.into_iter().enumerate() {
+        let trace = kstack::resolve(report, &symbols, &args.symbols.options());
+        let options = RenderOptions {
+            color: output::color(&args.output),
+            trace_index: TraceIndex {
+                index: index + 1,
+                of: parts,
+            },
+            ..RenderOptions::default()
+        };
+        write(&trace, &options, &mut out)?;
     }
     out.flush()?;
     input::complain_about(&symbols);
-    Ok(exit)
+    // That a file does not match is an answer here; that it cannot be read is not.
+    Ok(match symbols.errors() {
+        [] => Exit::Done,
+        _ => Exit::Failed,
+    })
 }

@@ -1,10 +1,13 @@
 //! One file per command: what can be typed, and what it does.
 
+pub(crate) mod annotate;
+pub(crate) mod dump;
 pub(crate) mod formats;
 pub(crate) mod images;
 pub(crate) mod index;
 pub(crate) mod link;
 pub(crate) mod lldb;
 pub(crate) mod lookup;
+pub(crate) mod place;
 pub(crate) mod show;
 pub(crate) mod symbolicate;

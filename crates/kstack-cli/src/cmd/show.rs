@@ -37,7 +37,7 @@ pub(crate) struct Show {
 }
 
 pub(crate) fn run(args: &Show) -> anyhow::Result<Exit> {
-    let reports = input::reports(&args.report, &args.input)?;
+    let reports = input::read_all(&args.report, &args.input)?.join(|_| None);
     let parts = reports.len();
     let mut out = output::open(&args.output)?;
     for (index, report) in reports.into_iter().enumerate() {
@@ -45,7 +45,7 @@ pub(crate) fn run(args: &Show) -> anyhow::Result<Exit> {
         let options = RenderOptions {
             color: output::color(&args.output),
             command: Some(output::command_line()),
-            facts: true,
+            as_read: true,
             selection: args.select.selection(),
             trace_index: TraceIndex {
                 index: index + 1,

@@ -181,7 +181,7 @@ fn different_bases_without_a_slide_are_refused_and_nothing_changes() {
     let mismatch = join(&mut trace, &listing).unwrap_err();
     assert_eq!(
         mismatch.to_string(),
-        "the list's addresses are unslid, the trace's are slid, and the trace does not state the slide between them"
+        "the list's addresses are unslid, the trace's are slid, and nothing states the slide between them; pass --kernel-slide"
     );
     assert_eq!(trace, before);
 }
@@ -210,4 +210,68 @@ fn lists_and_traces_of_one_file_cannot_grow_past_the_limit() {
     let joined = within_one_file(reports, &limits);
     let notes: Vec<usize> = joined.iter().map(|report| report.notes.len()).collect();
     assert_eq!(notes, [0, 0, 1]);
+}
+
+/// A slid trace without a stated slide, and an unslid list.
+fn slid_and_listed(own: &[(&str, u64)], listed: &[(&str, u64)]) -> (Report, Report) {
+    let images = |list: &[(&str, u64)], by: u64| {
+        let kexts = list.iter();
+        kexts
+            .map(|(name, at)| kext(name, None, Some(Address(BASE.0 + at + by))))
+            .collect()
+    };
+    let slide = 0x0c60_0000;
+    (
+        report(Basis::Slid, images(own, slide)),
+        report(Basis::Unslid, images(listed, 0)),
+    )
+}
+
+#[test]
+fn a_kext_in_a_slid_trace_and_an_unslid_list_fixes_the_slide() {
+    let (mut trace, list) = slid_and_listed(&[("spl", 0)], &[("spl", 0), ("zfs", 0x8000)]);
+    join(&mut trace, &list).unwrap();
+    let zfs = trace.kernel.images.last().unwrap();
+    assert_eq!(
+        zfs.load_address(),
+        Some(Address(BASE.0 + 0x8000 + 0x0c60_0000))
+    );
+    assert_eq!(trace.kernel.slides, [(SlideOf::Kernel, Slide(0x0c60_0000))]);
+    assert_eq!(
+        trace.notes[0].text,
+        "the kernel's slide 0xc600000 is not stated but derived: spl is at 0xffffff7f8d834000 with it and at 0xffffff7f81234000 without it"
+    );
+}
+
+#[test]
+fn kexts_that_show_different_slides_fix_none() {
+    let (mut trace, list) = slid_and_listed(
+        &[("spl", 0), ("zfs", 0x1000)],
+        &[("spl", 0), ("zfs", 0x8000)],
+    );
+    assert!(join(&mut trace, &list).is_err());
+    assert!(trace.kernel.slides.is_empty());
+}
+
+#[test]
+fn another_build_in_the_list_fixes_no_slide() {
+    let mut trace = report(
+        Basis::Slid,
+        vec![kext("spl", Some(SPL), Some(Address(0x5000)))],
+    );
+    let list = report(
+        Basis::Unslid,
+        vec![kext("spl", Some(ZFS), Some(Address(0x3000)))],
+    );
+    assert!(join(&mut trace, &list).is_err());
+}
+
+#[test]
+fn a_difference_that_is_not_of_whole_pages_is_no_slide() {
+    let mut trace = report(Basis::Slid, vec![kext("spl", None, Some(Address(0x5010)))]);
+    let list = report(
+        Basis::Unslid,
+        vec![kext("spl", None, Some(Address(0x3000)))],
+    );
+    assert!(join(&mut trace, &list).is_err());
 }

@@ -9,8 +9,9 @@ use gimli::write::{
 use gimli::{Encoding, Format, LineEncoding, RunTimeEndian};
 use kstack_model::Arch;
 
+use super::function::{Debugged, Function};
 use super::image::{Section, Segment};
-use super::program::{Debugged, Function, Program};
+use super::program::Program;
 use super::writer::is_wide;
 
 /// Path of the file that inlined functions are from, below the program's source folder.

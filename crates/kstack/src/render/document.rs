@@ -179,10 +179,7 @@ fn head<'a>(trace: &'a Trace, options: &RenderOptions) -> Vec<Field<'a>> {
     fields.add("Report", format);
     if options.trace_index.of > 1 {
         let place = options.trace_index;
-        fields.add(
-            "Trace",
-            format!("{} of {} in this file", place.index, place.of),
-        );
+        fields.add("Trace", format!("{} of {}", place.index, place.of));
     }
     fields.maybe(
         "OS",
@@ -295,7 +292,8 @@ impl<'a> Fields<'a> {
     }
 
     fn facts(&mut self, facts: &'a [Fact], options: &RenderOptions) {
-        let shown = facts.iter().filter(|_| options.facts);
+        let is_shown = |fact: &&Fact| options.as_read || words::is_headline(fact);
+        let shown = facts.iter().filter(is_shown);
         self.0.extend(shown.map(|fact| Field {
             name: fact.name.as_ref().into(),
             is_fact: true,

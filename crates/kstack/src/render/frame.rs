@@ -4,7 +4,7 @@ use kstack_model::{Address, At, Frame, ImageOffset, Said};
 use kstack_symbols::{Certainty, Named, SourceFrame};
 
 use super::document::Document;
-use crate::resolve::{Resolution, SpaceId, Why};
+use crate::resolve::{Contradiction, Resolution, SpaceId, Why};
 
 /// One line of a stack.
 #[derive(Debug)]
@@ -93,10 +93,14 @@ pub(crate) struct Marks<'a> {
     pub(crate) why: Option<Why>,
     /// The name is from a symbol file of another build.
     pub(crate) other_build: bool,
+    /// What is wrong with it, if its image lies where it was placed.
+    pub(crate) contradicts: Option<Contradiction>,
     /// What the artefact says instead.
     pub(crate) said: Option<&'a Said>,
     /// The address as printed, before bits were removed from it.
     pub(crate) printed_as: Option<Address>,
+    /// What the artefact remarks about the frame: "running".
+    pub(crate) remark: Option<&'a str>,
 }
 
 /// The lines of one frame, those of inlined functions first.
@@ -114,6 +118,8 @@ pub(crate) fn lines<'a>(
         said,
         marks: Marks {
             printed_as,
+            remark: said.and_then(|said| said.remark.as_deref()),
+            contradicts: document.trace.contradiction(space, frame),
             ..Marks::default()
         },
     };
@@ -233,14 +239,18 @@ impl<'a> Found<'a, '_> {
     fn unnamed(mut self, image: Option<(usize, ImageOffset)>, why: Why, lines: &mut Vec<Line<'a>>) {
         if let Some(said) = self.said.filter(|said| said.symbol.is_some()) {
             // That a name is the report's own says enough; a damaged or refused file does not follow from it.
-            if !matches!(why, Why::NoSymbolFile | Why::NoImageThere) {
+            if !matches!(
+                why,
+                Why::NoSymbolFile | Why::NearestImageBelow | Why::NoImageThere | Why::NotStated
+            ) {
                 self.marks.why = Some(why);
             }
             let sure = image.filter(|_| why != Why::NearestImageBelow);
             return self.said_only(said, sure.map(|(image, _)| image), lines);
         }
         let image = image.map(|(image, offset)| (self.document.image_name(image), offset));
-        self.marks.why = Some(why);
+        let as_read = self.document.options.as_read;
+        self.marks.why = Some(why).filter(|why| !as_read || *why == Why::NearestImageBelow);
         self.marks.said = self.said.filter(|said| {
             said.image
                 .as_deref()
@@ -274,7 +284,7 @@ impl<'a> Found<'a, '_> {
                 image,
                 source: source_place(function.file.as_deref(), function.line, None),
                 marks: Marks {
-                    unverified: true,
+                    unverified: !self.document.options.as_read,
                     ..Marks::default()
                 },
             }));
@@ -288,14 +298,15 @@ impl<'a> Found<'a, '_> {
             at: self.at,
             source: source_place(said.file.as_deref(), said.line, None),
             marks: Marks {
-                unverified: true,
+                unverified: !self.document.options.as_read,
                 ..self.marks
             },
         }));
     }
 }
 
-fn shown_name(function: &SourceFrame, raw: bool) -> Option<&str> {
+/// The name of a function in the source.
+pub(super) fn shown_name(function: &SourceFrame, raw: bool) -> Option<&str> {
     let demangled = function.function.as_deref();
     if raw {
         function.raw.as_deref().or(demangled)
@@ -312,7 +323,8 @@ fn found_place(function: &SourceFrame) -> Option<SourcePlace<'_>> {
     })
 }
 
-fn source_place(
+/// A place in a source file without its folders.
+pub(super) fn source_place(
     file: Option<&str>,
     line: Option<u32>,
     column: Option<u32>,

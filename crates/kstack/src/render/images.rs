@@ -6,7 +6,7 @@ use kstack_model::Placement;
 
 use super::document::Document;
 use super::escape::Visible;
-use super::listing::{write_refused, write_unused, write_used};
+use super::listing::{write_evidence, write_refused, write_unused, write_used};
 use super::stacks::{COLORS, PLAIN, Palette, write_fields};
 use super::words::{self, ShownUuid};
 use super::{RenderOptions, json};
@@ -22,22 +22,14 @@ use crate::resolve::{SpaceId, Trace, TraceImage};
 pub fn write_text(trace: &Trace, options: &RenderOptions, out: &mut dyn Write) -> io::Result<()> {
     let document = Document::new(trace, options);
     let style = if options.color { COLORS } else { PLAIN };
-    write_fields(&document.head, "", style, out)?;
-    let mut space = None;
-    for (name, image) in document.images() {
-        if space != Some(image.space) {
-            space = Some(image.space);
-            write_heading(trace, image.space, style, out)?;
-        }
-        write_row(name, image, out)?;
-        if let Some(used) = &image.used {
-            write_used(used, image.frames, "        ", style, out)?;
-        }
-        write_refused(&image.refused, "        ", out)?;
+    if options.trace_index.index > 1 {
+        writeln!(out)?;
     }
-    if space.is_none() {
+    write_fields(&document.head, "", style, out)?;
+    if trace.images.is_empty() {
         writeln!(out, "\nThe report lists no images.")?;
     }
+    write_table(&document, style, out)?;
     let heading = style.heading;
     for (index, file) in trace.unused.iter().enumerate() {
         if index == 0 {
@@ -46,6 +38,28 @@ pub fn write_text(trace: &Trace, options: &RenderOptions, out: &mut dyn Write) -
         write!(out, "    ")?;
         write_unused(file, out)?;
         writeln!(out)?;
+    }
+    Ok(())
+}
+
+/// The images of each space with the files that speak for them.
+pub(super) fn write_table(
+    document: &Document<'_>,
+    style: Palette,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let mut space = None;
+    for (name, image) in document.images() {
+        if space != Some(image.space) {
+            space = Some(image.space);
+            write_heading(document.trace, image.space, style, out)?;
+        }
+        write_row(name, image, out)?;
+        if let Some(used) = &image.used {
+            write_used(document, used, image.frames, "        ", style, out)?;
+        }
+        write_evidence(image, "        ", style, out)?;
+        write_refused(&image.refused, "        ", out)?;
     }
     Ok(())
 }

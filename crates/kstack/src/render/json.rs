@@ -7,8 +7,9 @@ use std::io::{self, Write};
 use kstack_model::{self as model, Basis, Position, Side, SlideOf, StackEnd};
 use kstack_symbols::{Certainty, Named};
 
-use super::{RenderOptions, Renderer, wire};
-use crate::resolve::{Resolution, SpaceId, Trace, TraceImage};
+use super::words;
+use super::{RenderOptions, Renderer, TraceIndex, wire};
+use crate::resolve::{Contradiction, Resolution, SpaceId, Trace, TraceImage};
 use crate::select::{Selected, SelectedProcess};
 
 pub(crate) const RENDERER: Renderer = Renderer {
@@ -36,7 +37,7 @@ fn write(trace: &Trace, options: &RenderOptions, out: &mut dyn Write) -> io::Res
         left_out: (left_out.processes + left_out.threads > 0).then_some(left_out),
         ..writer.without_processes(Some(&selected))
     };
-    write_document(&document, out)
+    write_document(&document, options.trace_index, out)
 }
 
 /// The images alone: what was loaded where, and which files match.
@@ -45,12 +46,26 @@ pub(crate) fn write_images(
     options: &RenderOptions,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    write_document(&Writer::new(trace, options).without_processes(None), out)
+    let writer = Writer::new(trace, options);
+    let document = writer.without_processes(None);
+    write_document(&document, options.trace_index, out)
 }
 
-fn write_document(document: &wire::Document<'_>, out: &mut dyn Write) -> io::Result<()> {
+/// One document; the several of one run are one array.
+fn write_document(
+    document: &wire::Document<'_>,
+    TraceIndex { index, of }: TraceIndex,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    if of > 1 {
+        out.write_all(if index == 1 { b"[\n" } else { b",\n" })?;
+    }
     serde_json::to_writer_pretty(&mut *out, document)?;
-    out.write_all(b"\n")
+    out.write_all(b"\n")?;
+    if of > 1 && index == of {
+        out.write_all(b"]\n")?;
+    }
+    Ok(())
 }
 
 /// Turns what it shows of one trace into the types of the JSON.
@@ -94,6 +109,12 @@ impl<'a> Writer<'a> {
                 .collect(),
             processes: None,
             left_out: None,
+            inferences: self
+                .trace
+                .inferences
+                .iter()
+                .map(images::inference)
+                .collect(),
             missing: images::missing(self.trace, &self.names),
             unused: self.trace.unused.iter().map(images::unused).collect(),
             notes: self.trace.notes.iter().map(note).collect(),
@@ -203,7 +224,12 @@ impl<'a> Writer<'a> {
         let plain = wire::Frame {
             address: address.map(wire::Hex::from),
             lookup: address.map(|address| frame.kind.for_lookup(address).into()),
+            frame_pointer: self.frame_pointer(frame),
             said: frame.said.as_deref().map(said),
+            contradicts: self
+                .trace
+                .contradiction(space, frame)
+                .map(Contradiction::word),
             ..wire::Frame::default()
         };
         match self.trace.resolution(space, frame) {
@@ -237,6 +263,12 @@ impl<'a> Writer<'a> {
         }
     }
 
+    /// Of use only to who wants the report as it is.
+    fn frame_pointer(&self, frame: &model::Frame) -> Option<wire::Hex> {
+        let pointer = frame.frame_pointer.filter(|_| self.options.as_read)?;
+        Some(wire::Hex(pointer.get()))
+    }
+
     fn is_of_another_build(&self, image: usize) -> bool {
         let image = self.trace.image(image);
         let used = image.and_then(|image| image.used.as_ref());
@@ -244,11 +276,9 @@ impl<'a> Writer<'a> {
     }
 
     fn facts(&self, facts: &'a [model::Fact]) -> Option<wire::Facts<'_>> {
-        if facts.is_empty() || !self.options.facts {
-            return None;
-        }
+        let is_shown = |fact: &&model::Fact| self.options.as_read || words::is_headline(fact);
         let mut named = wire::Facts::new();
-        for fact in facts {
+        for fact in facts.iter().filter(is_shown) {
             let value = fact_value(&fact.value);
             match named.get_mut(fact.name.as_ref()) {
                 None => {
@@ -261,7 +291,7 @@ impl<'a> Writer<'a> {
                 }
             }
         }
-        Some(named)
+        (!named.is_empty()).then_some(named)
     }
 }
 
@@ -301,6 +331,7 @@ fn said(said_: &model::Said) -> wire::Said<'_> {
         file: said_.file.as_deref(),
         line: said_.line,
         inlined: said_.inlined.iter().map(said).collect(),
+        remark: said_.remark.as_deref(),
     }
 }
 

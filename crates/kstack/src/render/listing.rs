@@ -4,11 +4,12 @@ use std::io::{self, Write};
 
 use kstack_model::Placement;
 
+use super::document::Document;
 use super::escape::Visible;
 use super::stacks::Palette;
 use super::words::{self, Count, ShownUuid};
 use crate::missing::UnknownFrames;
-use crate::resolve::{Refusal, TraceImage, UnusedFile, UsedSource};
+use crate::resolve::{Refusal, TraceImage, UnusedFile, UsedSource, Verdict};
 
 /// Name, version, place and UUID of an image, without the end of the line.
 pub(crate) fn write_image(name: &str, image: &TraceImage, out: &mut dyn Write) -> io::Result<()> {
@@ -50,6 +51,7 @@ pub(crate) fn write_image(name: &str, image: &TraceImage, out: &mut dyn Write) -
 
 /// The files that speak for an image, and how they were matched.
 pub(crate) fn write_used(
+    document: &Document<'_>,
     used: &UsedSource,
     frames: usize,
     indent: &str,
@@ -63,7 +65,7 @@ pub(crate) fn write_used(
         out,
         "{indent}{}, {}; {}; {}",
         words::matched(used.matched_by),
-        words::placed(used.placed_by),
+        words::placed(used.placed_by, document.trace.report.kernel.basis),
         words::detail(used.detail),
         Count(frames, "frame"),
     )?;
@@ -79,6 +81,24 @@ pub(crate) fn write_used(
         writeln!(out, "{indent}{}", Visible(remark))?;
     }
     Ok(())
+}
+
+/// How well the code of an image agrees with the stacks.
+pub(crate) fn write_evidence(
+    image: &TraceImage,
+    indent: &str,
+    style: Palette,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    match &image.evidence {
+        Some(evidence) if evidence.verdict == Verdict::Contradicted => {
+            let mark = style.mark;
+            writeln!(out, "{indent}{mark}code: {evidence}{mark:#}")
+        }
+        // Without frames there is nothing to check, and nothing to say.
+        Some(evidence) if image.frames > 0 => writeln!(out, "{indent}code: {evidence}"),
+        Some(_) | None => Ok(()),
+    }
 }
 
 /// The files that were refused for an image.

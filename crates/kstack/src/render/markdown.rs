@@ -6,14 +6,14 @@
 use std::io::{self, Write};
 use std::mem;
 
-use kstack_model::{ImageKind, Placement};
+use kstack_model::{Basis, ImageKind, Placement};
 
 use super::document::{Document, ProcessBlock, ThreadBlock};
 use super::escape::{CodeElement, CodeSpan, Whole};
 use super::stacks::{PLAIN, write_process};
 use super::words::{self, Count, ShownUuid};
 use super::{RenderOptions, Renderer};
-use crate::resolve::{Refusal, SpaceId, Trace, TraceImage};
+use crate::resolve::{PlacedBy, Refusal, SpaceId, Trace, TraceImage, UsedSource, Verdict};
 
 pub(crate) const RENDERER: Renderer = Renderer {
     name: "markdown",
@@ -24,6 +24,9 @@ pub(crate) const RENDERER: Renderer = Renderer {
 
 fn write(trace: &Trace, options: &RenderOptions, out: &mut dyn Write) -> io::Result<()> {
     let mut document = Document::new(trace, options);
+    if options.trace_index.index > 1 {
+        writeln!(out, "\n---\n")?;
+    }
     let processes = mem::take(&mut document.processes);
     write_head(&document, out)?;
     let focus = Focus::of(&document, &processes);
@@ -52,7 +55,7 @@ fn write(trace: &Trace, options: &RenderOptions, out: &mut dyn Write) -> io::Res
         let threads = Count(document.threads_left_out, "thread");
         writeln!(out, "\nLeft out by the selection: {processes}, {threads}.")?;
     }
-    write_images(&document, out)?;
+    write_images(&document, "frames", out)?;
     write_missing(&document, out)?;
     write_not_used(&document, out)?;
     write_notes(&document, out)
@@ -78,6 +81,11 @@ fn write_head(document: &Document<'_>, out: &mut dyn Write) -> io::Result<()> {
             }
         }
     }
+    write_command(document, out)
+}
+
+/// The command that made the output.
+pub(super) fn write_command(document: &Document<'_>, out: &mut dyn Write) -> io::Result<()> {
     let Some(command) = &document.options.command else {
         return Ok(());
     };
@@ -199,7 +207,7 @@ fn write_fenced(
 }
 
 /// Whole lines inside a fence longer than any run of backticks in them.
-fn write_fence(language: &str, lines: &[u8], out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn write_fence(language: &str, lines: &[u8], out: &mut dyn Write) -> io::Result<()> {
     let runs = lines.split(|byte| *byte != b'`').map(<[u8]>::len);
     // Not a width of the formatter, which ends at 65,535: a command can hold more.
     let fence = "`".repeat(runs.max().unwrap_or_default().max(2) + 1);
@@ -208,7 +216,12 @@ fn write_fence(language: &str, lines: &[u8], out: &mut dyn Write) -> io::Result<
     writeln!(out, "{fence}")
 }
 
-fn write_images(document: &Document<'_>, out: &mut dyn Write) -> io::Result<()> {
+/// The table of images; `counted` is what its column of numbers counts.
+pub(super) fn write_images(
+    document: &Document<'_>,
+    counted: &str,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     let mut first = true;
     for (name, image) in document.images() {
         let seen = image.frames > 0 && image.space == SpaceId::Kernel;
@@ -219,25 +232,33 @@ fn write_images(document: &Document<'_>, out: &mut dyn Write) -> io::Result<()> 
             writeln!(out, "\n## Images\n")?;
             writeln!(
                 out,
-                "| image | version | UUID | load address | frames | symbol file |"
+                "| image | version | UUID | load address | {counted} | symbol file | evidence of the code |"
             )?;
-            writeln!(out, "| --- | --- | --- | --- | ---: | --- |")?;
+            writeln!(out, "| --- | --- | --- | --- | ---: | --- | --- |")?;
             first = false;
         }
-        write_image_row(name, image, out)?;
+        let basis = document.trace.report.kernel.basis;
+        write_image_row(name, image, basis, out)?;
     }
     Ok(())
 }
 
-fn write_image_row(name: &str, image: &TraceImage, out: &mut dyn Write) -> io::Result<()> {
+fn write_image_row(
+    name: &str,
+    image: &TraceImage,
+    basis: Basis,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     write!(out, "| {} |", CodeSpan(name))?;
     match &image.image.version {
         Some(version) => write!(out, " {} |", CodeSpan(version))?,
         None => write!(out, " |")?,
     }
-    match image.image.uuid {
-        Some(uuid) => write!(out, " `{}` |", ShownUuid(uuid))?,
-        None => write!(out, " |")?,
+    let of_file = image.used.as_ref().and_then(|used| used.uuid);
+    match (image.image.uuid, of_file) {
+        (Some(uuid), _) => write!(out, " `{}` |", ShownUuid(uuid))?,
+        (None, Some(uuid)) => write!(out, " `{}` (the file's) |", ShownUuid(uuid))?,
+        (None, None) => write!(out, " |")?,
     }
     for placement in &image.image.placements {
         match placement {
@@ -247,16 +268,34 @@ fn write_image_row(name: &str, image: &TraceImage, out: &mut dyn Write) -> io::R
             }
         }
     }
+    let inferred = image.used.as_ref();
+    let inferred = inferred.filter(|used| used.placed_by == PlacedBy::Inferred);
+    if let Some(segment) = inferred.and_then(|used| used.slides.segments.first()) {
+        let start = segment.range.start;
+        write!(out, " {} `{start}` (inferred)", CodeSpan(&segment.name))?;
+    }
     write!(out, " | {} |", image.frames)?;
-    let Some(used) = &image.used else {
-        return writeln!(out, " missing |");
-    };
+    match &image.used {
+        None => write!(out, " missing")?,
+        Some(used) => write_file(used, basis, out)?,
+    }
+    match &image.evidence {
+        None => writeln!(out, " | |"),
+        Some(evidence) if evidence.verdict == Verdict::Contradicted => {
+            writeln!(out, " | **{evidence}** |")
+        }
+        Some(evidence) if image.frames > 0 => writeln!(out, " | {evidence} |"),
+        Some(_) => writeln!(out, " | |"),
+    }
+}
+
+fn write_file(used: &UsedSource, basis: Basis, out: &mut dyn Write) -> io::Result<()> {
     for path in &used.paths {
         write!(out, " {},", CodeSpan(path))?;
     }
     let (matched, placed) = (
         words::matched(used.matched_by),
-        words::placed(used.placed_by),
+        words::placed(used.placed_by, basis),
     );
     write!(out, " {matched}, {placed}; {}", words::detail(used.detail))?;
     if used.mismatched {
@@ -268,7 +307,7 @@ fn write_image_row(name: &str, image: &TraceImage, out: &mut dyn Write) -> io::R
     for remark in &used.remarks {
         write!(out, "; {}", CodeSpan(remark))?;
     }
-    writeln!(out, " |")
+    Ok(())
 }
 
 fn write_missing(document: &Document<'_>, out: &mut dyn Write) -> io::Result<()> {
@@ -317,7 +356,8 @@ fn write_missing(document: &Document<'_>, out: &mut dyn Write) -> io::Result<()>
     Ok(())
 }
 
-fn write_not_used(document: &Document<'_>, out: &mut dyn Write) -> io::Result<()> {
+/// Files that were given and speak for no image.
+pub(super) fn write_not_used(document: &Document<'_>, out: &mut dyn Write) -> io::Result<()> {
     let mut refused = document
         .images()
         .filter(|(_, image)| !image.refused.is_empty())
@@ -348,7 +388,8 @@ fn write_not_used(document: &Document<'_>, out: &mut dyn Write) -> io::Result<()
     Ok(())
 }
 
-fn write_notes(document: &Document<'_>, out: &mut dyn Write) -> io::Result<()> {
+/// What a reader should know.
+pub(super) fn write_notes(document: &Document<'_>, out: &mut dyn Write) -> io::Result<()> {
     for (index, note) in document.notes().enumerate() {
         if index == 0 {
             writeln!(out, "\n## Notes\n")?;

@@ -5,7 +5,10 @@
 //! description of what is shown (`document.rs`); JSON is made from the trace
 //! itself through types that own its field names (`wire.rs`).
 
+mod bracket;
+mod digest;
 mod document;
+pub mod dump;
 mod escape;
 mod frame;
 pub mod images;
@@ -13,6 +16,7 @@ mod json;
 mod listing;
 pub mod lookup;
 mod markdown;
+pub mod place;
 mod stacks;
 mod text;
 mod wire;
@@ -25,6 +29,9 @@ use std::io::{self, Write};
 
 use crate::resolve::Trace;
 use crate::select::Selection;
+
+pub(crate) use bracket::Bracket;
+pub(crate) use digest::{Digest, DigestRow};
 
 /// One output format: a row of plain data.
 #[derive(Debug)]
@@ -49,22 +56,22 @@ pub struct RenderOptions {
     pub color: bool,
     /// The command that made this output, for a reader who wants to repeat it.
     pub command: Option<String>,
-    /// Show everything else the artefact says, under its own field names.
-    pub facts: bool,
+    /// Show the report as read: every fact and every image in it, and nothing about what is missing.
+    pub as_read: bool,
     /// Show names as the symbol files have them, not demangled.
     pub raw_names: bool,
     /// Which processes and threads are shown.
     pub selection: Selection,
-    /// Which trace of its file this is.
+    /// Which of several traces this is; they are written in their order.
     pub trace_index: TraceIndex,
 }
 
-/// Which trace of its file a trace is.
+/// Which trace a trace is of the several that one run writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TraceIndex {
     /// Counted from 1.
     pub index: usize,
-    /// How many the file holds.
+    /// How many there are.
     pub of: usize,
 }
 

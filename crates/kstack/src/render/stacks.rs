@@ -19,7 +19,7 @@ const DEEPEST: usize = 20;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Palette {
     pub(crate) heading: Style,
-    name: Style,
+    pub(super) name: Style,
     aside: Style,
     pub(crate) mark: Style,
 }
@@ -236,16 +236,18 @@ fn write_marks(marks: &Marks<'_>, style: Palette, out: &mut dyn Write) -> io::Re
     }
     match marks.why {
         Some(Why::NearestImageBelow) => {
-            write!(
-                out,
-                " {mark}[uncertain: only the nearest image below; no symbol file]{mark:#}"
-            )?;
+            write!(out, " {mark}[uncertain: nearest image below]{mark:#}")?;
         }
+        // The frame's own contradiction says more.
+        Some(Why::Contradicted) if marks.contradicts.is_some() => {}
         Some(why) => write!(out, " {mark}[{why}]{mark:#}")?,
         None => {}
     }
     if marks.other_build {
         write!(out, " {mark}[from another build: the UUIDs differ]{mark:#}")?;
+    }
+    if let Some(contradicts) = marks.contradicts {
+        write!(out, " {mark}[{contradicts}]{mark:#}")?;
     }
     if let Some(said) = marks.said {
         write!(out, " {mark}[said:")?;
@@ -259,6 +261,9 @@ fn write_marks(marks: &Marks<'_>, style: Palette, out: &mut dyn Write) -> io::Re
             write!(out, " in {}", Visible(image))?;
         }
         write!(out, "]{mark:#}")?;
+    }
+    if let Some(remark) = marks.remark {
+        write!(out, " {mark}[{}]{mark:#}", Visible(remark))?;
     }
     if let Some(raw) = marks.printed_as {
         write!(out, " {mark}[printed as {raw}]{mark:#}")?;

@@ -4,10 +4,12 @@ use std::io::{self, Write};
 
 use super::document::Document;
 use super::escape::Visible;
-use super::listing::{write_image, write_refused, write_unknown, write_unused, write_used};
+use super::listing::{
+    write_evidence, write_image, write_refused, write_unknown, write_unused, write_used,
+};
 use super::stacks::{COLORS, PLAIN, Palette, write_fields, write_process};
 use super::words::Count;
-use super::{RenderOptions, Renderer};
+use super::{RenderOptions, Renderer, images};
 use crate::resolve::Trace;
 
 pub(crate) const RENDERER: Renderer = Renderer {
@@ -20,12 +22,19 @@ pub(crate) const RENDERER: Renderer = Renderer {
 fn write(trace: &Trace, options: &RenderOptions, out: &mut dyn Write) -> io::Result<()> {
     let document = Document::new(trace, options);
     let style = if options.color { COLORS } else { PLAIN };
+    if options.trace_index.index > 1 {
+        writeln!(out)?;
+    }
     write_fields(&document.head, "", style, out)?;
     for process in &document.processes {
         writeln!(out)?;
         write_process(&document, process, style, out)?;
     }
     write_left_out(&document, out)?;
+    if options.as_read {
+        images::write_table(&document, style, out)?;
+        return write_notes(&document, style, out);
+    }
     write_images(&document, style, out)?;
     write_missing(&document, style, out)?;
     write_not_used(&document, style, out)?;
@@ -56,7 +65,8 @@ fn write_images(document: &Document<'_>, style: Palette, out: &mut dyn Write) ->
         write!(out, "    ")?;
         write_image(name, image, out)?;
         writeln!(out)?;
-        write_used(used, image.frames, "        ", style, out)?;
+        write_used(document, used, image.frames, "        ", style, out)?;
+        write_evidence(image, "        ", style, out)?;
         write_refused(&image.refused, "        ", out)?;
     }
     Ok(())

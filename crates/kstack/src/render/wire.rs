@@ -21,6 +21,8 @@ pub(crate) struct Document<'a> {
     pub(crate) processes: Option<Vec<Process<'a>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) left_out: Option<LeftOut>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) inferences: Vec<Inference<'a>>,
     pub(crate) missing: Missing<'a>,
     pub(crate) unused: Vec<Unused<'a>>,
     pub(crate) notes: Vec<Note<'a>>,
@@ -92,8 +94,44 @@ pub(crate) struct Image<'a> {
     pub(crate) frames: usize,
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     pub(crate) used: Option<Used<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) evidence: Option<Evidence>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) refused: Vec<Refused<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct Evidence {
+    pub(crate) verdict: &'static str,
+    pub(crate) return_addresses: Agreement,
+    pub(crate) direct_calls: Agreement,
+    pub(crate) interrupted: Agreement,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct Inference<'a> {
+    pub(crate) path: &'a str,
+    pub(crate) name: &'a str,
+    pub(crate) outcome: &'static str,
+    pub(crate) candidates: Vec<Candidate<'a>>,
+    /// Candidates not listed.
+    pub(crate) more: usize,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct Candidate<'a> {
+    pub(crate) segment: &'a str,
+    pub(crate) address: Hex,
+    pub(crate) slide: Hex,
+    pub(crate) return_addresses: Agreement,
+    pub(crate) direct_calls: Agreement,
+    pub(crate) bits: f64,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct Agreement {
+    pub(crate) agree: usize,
+    pub(crate) of: usize,
 }
 
 #[derive(Debug, Serialize)]
@@ -188,6 +226,8 @@ pub(crate) struct Frame<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) lookup: Option<Hex>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) frame_pointer: Option<Hex>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) image: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) offset_in_image: Option<i64>,
@@ -217,6 +257,8 @@ pub(crate) struct Frame<'a> {
     pub(crate) said: Option<Said<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) why: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) contradicts: Option<&'static str>,
 }
 
 #[derive(Debug, Serialize)]
@@ -251,6 +293,8 @@ pub(crate) struct Said<'a> {
     pub(crate) line: Option<u32>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) inlined: Vec<Said<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) remark: Option<&'a str>,
 }
 
 #[derive(Debug, Serialize)]

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use kstack_model::{Basis, ImageKind, Side, SlideOf, Uuid};
+use kstack_model::{Basis, Fact, ImageKind, Side, SlideOf, Uuid};
 use kstack_symbols::Detail;
 
 use crate::resolve::{MatchedBy, PlacedBy};
@@ -15,18 +15,30 @@ pub(crate) fn matched(by: MatchedBy) -> &'static str {
         MatchedBy::Given => "given with its address, nothing to compare",
         MatchedBy::Kernel => "given as the kernel, nothing to compare",
         MatchedBy::Collection => "part of the kernel collection",
+        MatchedBy::Evidence => "matched by its code",
     }
 }
 
-pub(crate) fn placed(by: PlacedBy) -> &'static str {
-    match by {
-        PlacedBy::Given => "placed where the command says",
-        PlacedBy::Report => "placed by the report",
-        PlacedBy::Listing => "placed by the listing",
-        PlacedBy::Linked => "linked at its address",
-        PlacedBy::Slide => "linked there but for the stated slide",
-        PlacedBy::Offsets => "the report gives offsets into it",
+/// Who placed an image; an address given by hand is in the basis of the report.
+pub(crate) fn placed(by: PlacedBy, report: Basis) -> &'static str {
+    match (by, report) {
+        (PlacedBy::Given, Basis::Slid) => "placed by hand at a slid address, as the report's are",
+        (PlacedBy::Given, Basis::Unslid) => {
+            "placed by hand at an unslid address, as the report's are"
+        }
+        (PlacedBy::Given, Basis::Unknown) => "placed by hand",
+        (PlacedBy::Report, _) => "placed by the report",
+        (PlacedBy::Listing, _) => "placed by the listing",
+        (PlacedBy::Linked, _) => "linked at its address",
+        (PlacedBy::Slide, _) => "linked there but for the stated slide",
+        (PlacedBy::Inferred, _) => "placed where the stacks allow it, and nowhere else",
+        (PlacedBy::Offsets, _) => "the report gives offsets into it",
     }
+}
+
+/// What a reader needs of the facts even without asking for them.
+pub(crate) fn is_headline(fact: &Fact) -> bool {
+    matches!(fact.name.as_ref(), "panic" | "fault")
 }
 
 pub(crate) fn detail(detail: Detail) -> &'static str {
@@ -41,9 +53,9 @@ pub(crate) fn detail(detail: Detail) -> &'static str {
 
 pub(crate) fn basis(basis: Basis) -> &'static str {
     match basis {
-        Basis::Slid => "with the kernel's slide",
-        Basis::Unslid => "without the kernel's slide",
-        Basis::Unknown => "not stated whether with the kernel's slide",
+        Basis::Slid => "slid, with the kernel's slide",
+        Basis::Unslid => "unslid, without the kernel's slide",
+        Basis::Unknown => "not known whether slid",
     }
 }
 

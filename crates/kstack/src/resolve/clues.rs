@@ -31,7 +31,9 @@ impl Clues {
     pub(super) fn new(report: &Report, options: &ResolveOptions, matched: &Matched<'_>) -> Clues {
         let mut by_uuid: BTreeMap<Uuid, Vec<usize>> = BTreeMap::new();
         for (index, image) in matched.images.iter().enumerate() {
-            if let Some(uuid) = image.image.uuid {
+            // The kpi pseudo-kexts of macOS 11 and later carry the kernel's UUID.
+            let is_code = image.image.kind != ImageKind::PseudoKext;
+            if let Some(uuid) = image.image.uuid.filter(|_| is_code) {
                 by_uuid.entry(uuid).or_default().push(index);
             }
         }
@@ -73,18 +75,30 @@ impl Clues {
             let is_by_offset = self.by_offset.contains(&index);
             is_by_offset.then(|| (PlacedBy::Offsets, SlideMap::default()))
         })?;
-        let identity = source.identity();
+        let mismatched =
+            image_stated.is_some_and(|image| differs(image.uuid, source.identity().uuid));
         Some(UsedSource {
-            name: identity.name.clone(),
-            paths: identity.paths.clone(),
-            uuid: identity.uuid,
-            matched_by,
             placed_by,
             slides,
-            detail: source.detail(),
-            mismatched: image_stated.is_some_and(|image| differs(image.uuid, identity.uuid)),
-            remarks: source.remarks().to_vec(),
+            mismatched,
+            ..described(source, matched_by)
         })
+    }
+}
+
+/// A source as it would be used, placed nowhere yet.
+pub(super) fn described(source: &SymbolSource, matched_by: MatchedBy) -> UsedSource {
+    let identity = source.identity();
+    UsedSource {
+        name: identity.name.clone(),
+        paths: identity.paths.clone(),
+        uuid: identity.uuid,
+        matched_by,
+        placed_by: PlacedBy::Offsets,
+        slides: SlideMap::default(),
+        detail: source.detail(),
+        mismatched: false,
+        remarks: source.remarks().to_vec(),
     }
 }
 

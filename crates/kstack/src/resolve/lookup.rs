@@ -12,15 +12,15 @@ use super::space::{Found, Spaces};
 use super::{Resolution, SpaceId, Trace, Why};
 
 /// One distinct thing to look up.
-type Key = (SpaceId, At, FrameKind);
+pub(super) type Key = (SpaceId, At, FrameKind);
 
 /// A key whose image has a symbol source.
-struct Query {
+pub(super) struct Query {
     key: Key,
     image: usize,
     offset_in_image: ImageOffset,
     /// What to ask the source for.
-    look_up: VmAddr,
+    pub(super) look_up: VmAddr,
     /// What the offset into the function counts from: the shown address, not the call before it.
     shown: VmAddr,
 }
@@ -105,7 +105,7 @@ fn distinct(report: &Report) -> Vec<Key> {
 }
 
 /// Where a key lies: what to ask whom, or the answer when there is nobody to ask.
-fn locate(
+pub(super) fn locate(
     key: Key,
     matched: &Matched<'_>,
     spaces: &Spaces,
@@ -117,7 +117,11 @@ fn locate(
                 Found::Inside(image) => image,
                 Found::Above(image) => {
                     let offset_in_image = offset_in(matched, image, address);
-                    return Err(only(image, offset_in_image, Why::NearestImageBelow));
+                    let why = match matched.why_unused(image) {
+                        why @ Why::Contradicted => why,
+                        _ => Why::NearestImageBelow,
+                    };
+                    return Err(only(image, offset_in_image, why));
                 }
                 Found::Not(why) => return Err(Resolution::Nowhere { why }),
             };
@@ -137,6 +141,25 @@ fn locate(
                 None => unplaced(key, image, offset, matched),
             }
         }
+    }
+}
+
+/// The image a key lies in, and its linked address where the image has a source. For a return
+/// address that is the address itself, not that of the call before it.
+pub(super) fn whereabouts(
+    key: Key,
+    matched: &Matched<'_>,
+    spaces: &Spaces,
+) -> (Option<usize>, Option<VmAddr>) {
+    match locate(key, matched, spaces) {
+        Ok((_, query)) => (Some(query.image), Some(query.shown)),
+        // The nearest image below need not be the one, nor one whose file does not fit there.
+        Err(Resolution::ImageOnly {
+            why: Why::NearestImageBelow | Why::Contradicted,
+            ..
+        }) => (None, None),
+        Err(Resolution::ImageOnly { image, .. }) => (Some(image), None),
+        Err(_) => (None, None),
     }
 }
 
@@ -203,7 +226,7 @@ fn call_length(kind: FrameKind) -> u64 {
 
 fn offset_in(matched: &Matched<'_>, image: usize, address: Address) -> ImageOffset {
     matched
-        .base(image)
+        .base_at(image, address)
         .map_or(ImageOffset(0), |base| address - base)
 }
 
@@ -227,7 +250,8 @@ fn ask(source: SourceId, queries: Vec<Query>, matched: &Matched<'_>) -> Vec<(Key
         .collect()
 }
 
-fn answer(query: &Query, named: Result<Option<Named>, SymbolError>) -> Resolution {
+/// What the source's word makes of a query.
+pub(super) fn answer(query: &Query, named: Result<Option<Named>, SymbolError>) -> Resolution {
     match named {
         Ok(Some(named)) => Resolution::Named {
             image: query.image,

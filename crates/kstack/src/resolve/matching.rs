@@ -11,8 +11,8 @@ use kstack_model::{Address, LoadedImage, Note, Placement, Report};
 use kstack_symbols::{SymbolError, SymbolFile, SymbolSet, SymbolSource};
 
 use super::{
-    Refusal, ResolveOptions, SpaceId, TraceImage, UnusedFile, UnusedReason, UsedSource, Why,
-    clues::Clues, clues::differs, found, members, named,
+    PlacedBy, Refusal, ResolveOptions, SpaceId, TraceImage, UnusedFile, UnusedReason, UsedSource,
+    Why, clues::Clues, clues::differs, evidence::Verdict, found, infer::Unplaced, members, named,
 };
 
 /// A source of the set: file and slice.
@@ -37,7 +37,19 @@ pub(super) struct Matched<'a> {
     /// Index of the first image of each space.
     first: BTreeMap<SpaceId, usize>,
     pub(super) unused: Vec<UnusedFile>,
+    /// Files that nothing places.
+    pub(super) unplaced: Vec<Unplaced>,
+    /// Named files for images that another file speaks for: they stand in if that one is contradicted.
+    pub(super) rivals: Vec<Rival>,
     pub(super) notes: Vec<Note>,
+}
+
+/// A file for an image that another file speaks for.
+#[derive(Clone, Debug)]
+pub(super) struct Rival {
+    pub(super) image: usize,
+    pub(super) source: SourceId,
+    pub(super) used: UsedSource,
 }
 
 /// Matches every file of the set with the images of the report.
@@ -45,13 +57,13 @@ pub(super) fn matches<'a>(
     report: &Report,
     symbols: &'a SymbolSet,
     options: &ResolveOptions,
-) -> Matched<'a> {
+) -> (Matched<'a>, Clues) {
     let mut matched = Matched::of(report, symbols);
     let clues = Clues::new(report, options, &matched);
     named::use_named(&clues, &mut matched);
     found::use_found(&clues, &mut matched);
     members::use_members(report, &clues, &mut matched);
-    matched
+    (matched, clues)
 }
 
 impl<'a> Matched<'a> {
@@ -74,6 +86,8 @@ impl<'a> Matched<'a> {
             images,
             first,
             unused: symbols.errors().iter().map(unusable).collect(),
+            unplaced: Vec::new(),
+            rivals: Vec::new(),
             notes: Vec::new(),
         }
     }
@@ -115,25 +129,46 @@ impl<'a> Matched<'a> {
         self.symbols.files()
     }
 
-    /// Where offsets into an image count from: its header, else the first part of it that is placed.
-    pub(super) fn base(&self, image: usize) -> Option<Address> {
+    /// Where offsets into an image count from, at an address: its header, or where its segments lie apart,
+    /// the part that the address is in.
+    pub(super) fn base_at(&self, image: usize, at: Address) -> Option<Address> {
         let image = self.images.get(image)?;
-        let placed = image.used.as_ref().and_then(|used| {
-            let mut segments = used.slides.segments.iter();
-            let header = segments.clone().find(|segment| segment.name == "__TEXT");
-            Some(header.or_else(|| segments.next())?.range.start)
-        });
-        placed.or_else(|| image.image.load_address()).or_else(|| {
-            match image.image.placements.first()? {
-                Placement::LoadedAt(address) | Placement::SegmentAt { address, .. } => {
-                    Some(*address)
-                }
+        let placed = image
+            .used
+            .as_ref()
+            .map(|used| used.slides.segments.as_slice());
+        match placed {
+            Some([first, rest @ ..]) if rest.iter().any(|one| one.slide != first.slide) => {
+                let mut segments = placed?.iter();
+                let part = segments.find(|segment| segment.range.contains(&at))?;
+                Some(part.range.start)
             }
-        })
+            Some([first, ..]) => Some(first.range.start),
+            _ => {
+                let places = image.image.placements.iter().map(Placement::address);
+                places
+                    .filter(|place| *place <= at)
+                    .max()
+                    .or_else(|| image.image.placements.first().map(Placement::address))
+            }
+        }
+    }
+
+    /// Where the artefact's own offsets into an image count from.
+    pub(super) fn base(&self, image: usize) -> Option<Address> {
+        self.images
+            .get(image)?
+            .image
+            .placements
+            .first()
+            .map(Placement::address)
     }
 
     /// Why an image without a source has none.
     pub(super) fn why_unused(&self, image: usize) -> Why {
+        if self.is_contradicted(image) {
+            return Why::Contradicted;
+        }
         let is_other_build = self.images.get(image).is_some_and(|image| {
             let mut refused = image.refused.iter();
             refused.any(|refusal| differs(image.image.uuid, refusal.uuid))
@@ -142,6 +177,57 @@ impl<'a> Matched<'a> {
             Why::UuidMismatch
         } else {
             Why::NoSymbolFile
+        }
+    }
+
+    /// Whether the code of the source that spoke for the image contradicted the stacks.
+    fn is_contradicted(&self, image: usize) -> bool {
+        let evidence = self
+            .images
+            .get(image)
+            .and_then(|image| image.evidence.as_ref());
+        evidence.is_some_and(|evidence| evidence.verdict == Verdict::Contradicted)
+    }
+
+    /// Takes the source away from an image.
+    pub(super) fn withdraw(&mut self, image: usize) -> Option<(SourceId, UsedSource)> {
+        let source = self.sources.get_mut(image)?.take()?;
+        Some((source, self.images.get_mut(image)?.used.take()?))
+    }
+
+    /// Names an image that only the user placed after the file that was to speak for it.
+    pub(super) fn name_if_given(&mut self, image: usize, used: &UsedSource) {
+        if used.placed_by == PlacedBy::Given
+            && let Some(image) = self.images.get_mut(image)
+        {
+            image.image.name.get_or_insert_with(|| used.name.clone());
+        }
+    }
+
+    /// The next file that could speak for an image; it is asked for once.
+    pub(super) fn rival_of(&mut self, image: usize) -> Option<Rival> {
+        let index = self.rivals.iter().position(|rival| rival.image == image)?;
+        Some(self.rivals.remove(index))
+    }
+
+    /// Why a file is not used, to be changed.
+    pub(super) fn unused_of(&mut self, source: SourceId) -> Option<&mut UnusedFile> {
+        let path = &self.symbols.files().get(source.file)?.path;
+        let mut unused = self.unused.iter_mut();
+        unused.find(|unused| unused.path == *path)
+    }
+
+    /// Says that a file is used after all.
+    pub(super) fn placed(&mut self, source: SourceId) {
+        let Some(file) = self.symbols.files().get(source.file) else {
+            return;
+        };
+        let used = self
+            .unused
+            .iter()
+            .position(|unused| unused.path == file.path);
+        if let Some(index) = used {
+            self.unused.remove(index);
         }
     }
 
@@ -186,5 +272,6 @@ pub(super) fn listed(space: SpaceId, image: &LoadedImage) -> TraceImage {
         used: None,
         refused: Vec::new(),
         frames: 0,
+        evidence: None,
     }
 }

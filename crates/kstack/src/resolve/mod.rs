@@ -1,33 +1,43 @@
 //! Report and symbol files in, [`Trace`] out.
 //!
-//! Four steps, each complete before the next:
+//! Five steps, each complete before the next:
 //!
-//! 1. [`matching`]: which source speaks for which image, and why not.
-//! 2. [`place`]: image + source → one slide per segment.
-//! 3. [`space`]: what lies where, overlaps included.
-//! 4. [`lookup`]: each distinct address once, sources in parallel.
+//! 1. matching: which source speaks for which image, and why not.
+//! 2. place: image + source → one slide per segment.
+//! 3. space: what lies where, overlaps included.
+//! 4. prove: does the code agree with the stacks (evidence), and where do files lie that
+//!    nothing places (infer).
+//! 5. lookup: each distinct address once, sources in parallel.
 //!
 //! Nothing fails: every frame without a name carries a [`Why`], every file
 //! that is not used a reason.
 
+mod chains;
 mod clues;
+mod evidence;
 mod found;
+mod infer;
 mod lookup;
 mod matching;
 mod members;
 mod named;
 mod place;
+mod prove;
+mod session;
 mod slice;
 mod space;
 mod trace;
 mod variants;
 
+pub use evidence::{Agreement, Contradiction, Evidence, Verdict};
+pub use infer::{Candidate, Inference, Outcome};
+pub(crate) use session::Session;
 pub use trace::{
     MatchedBy, PlacedBy, PlacedSegment, Refusal, Resolution, SlideMap, SpaceId, Trace, TraceImage,
     UnusedFile, UnusedReason, UsedSource, Why,
 };
 
-use kstack_model::{Arch, Note, Report};
+use kstack_model::{Arch, Basis, ImageKind, Note, Report, Slide, SlideOf};
 use kstack_symbols::SymbolSet;
 
 /// What the user decides about resolving.
@@ -42,10 +52,41 @@ pub struct ResolveOptions {
     pub as_linked: bool,
 }
 
+/// The slide of the kernel in a slid report that does not state it: the only one at which the
+/// kernel among the symbol files fits the stacks.
+///
+/// With it, a listing without the slide can be joined to the report. A kernel whose code is in a
+/// segment of its own has no such one slide.
+#[must_use]
+pub fn kernel_slide(
+    report: &Report,
+    symbols: &SymbolSet,
+    options: &ResolveOptions,
+) -> Option<Slide> {
+    let slides = &report.kernel.slides;
+    if report.kernel.basis != Basis::Slid || slides.iter().any(|(of, _)| *of == SlideOf::Kernel) {
+        return None;
+    }
+    let (mut matched, clues) = matching::matches(report, symbols, options);
+    prove::prove(report, &clues, &mut matched);
+    let mut kernels = matched
+        .images
+        .iter()
+        .filter(|image| image.image.kind == ImageKind::Kernel);
+    let used = kernels.find_map(|image| image.used.as_ref())?;
+    let header = used
+        .slides
+        .segments
+        .iter()
+        .find(|segment| segment.name == "__TEXT")?;
+    (used.placed_by == PlacedBy::Inferred).then_some(header.slide)
+}
+
 /// Names every frame of a report as far as the symbol files allow.
 #[must_use]
 pub fn resolve(report: Report, symbols: &SymbolSet, options: &ResolveOptions) -> Trace {
-    let matched = matching::matches(&report, symbols, options);
+    let (mut matched, clues) = matching::matches(&report, symbols, options);
+    let proof = prove::prove(&report, &clues, &mut matched);
     let spaces = space::lay_out(&matched.images);
     let resolutions = lookup::resolutions(&report, &matched, &spaces);
     let mut notes = matched.notes;
@@ -56,6 +97,8 @@ pub fn resolve(report: Report, symbols: &SymbolSet, options: &ResolveOptions) ->
         images: matched.images,
         unused: matched.unused,
         notes,
+        contradictions: proof.contradictions(),
+        inferences: proof.inferences,
         resolutions,
     };
     lookup::count_frames(&mut trace);

@@ -4,7 +4,8 @@ use kstack_model::{Arch, Basis, ImageKind, LoadedImage, Note, Placement};
 use kstack_symbols::{FileKind, Role, StatedPlace, SymbolFile, SymbolSource};
 
 use super::clues::{Clues, differs, fits_by_name, shown};
-use super::matching::{Matched, SourceId, listed};
+use super::infer::Unplaced;
+use super::matching::{Matched, Rival, SourceId, listed};
 use super::slice::{self, Choice};
 use super::{
     MatchedBy, Refusal, SpaceId, TraceImage, UnusedFile, UnusedReason, UsedSource, variants,
@@ -66,10 +67,18 @@ fn use_one(
                 is_used = true;
                 matched.assign(index, id, used);
             }
-            Err(why) => reasons.push(why),
+            Err(why) => reasons.push((index, matched_by, why)),
         }
     }
-    if !is_used && let Some(why) = reasons.into_iter().next() {
+    if !is_used && let Some((index, matched_by, why)) = reasons.into_iter().next() {
+        if why.0 == UnusedReason::NotPlaced {
+            let image = Some((index, matched_by));
+            matched.unplaced.push(unplaced(id, file, image));
+        }
+        if why.0 == UnusedReason::Superseded {
+            let rival = rival(index, matched_by, id, file, source, clues, matched);
+            matched.rivals.extend(rival);
+        }
         matched.unused.push(unused(file, Some(source), why));
     }
 }
@@ -208,6 +217,7 @@ fn place_alone(
     let Some(used) = clues.used(source, file.placed.as_ref(), None, matched_by) else {
         let why = missing_address(&file.path, source, clues);
         matched.unused.push(unused(file, Some(source), why));
+        matched.unplaced.push(unplaced(id, file, None));
         return;
     };
     if let Some(first) = same_again(&used, matched) {
@@ -222,6 +232,14 @@ fn place_alone(
     };
     let mut image = LoadedImage::new(kind);
     image.placements = stated_placements(file.placed.as_ref());
+    if let Some(header) = used
+        .slides
+        .segments
+        .first()
+        .filter(|_| file.placed.is_none())
+    {
+        image.placements = vec![Placement::LoadedAt(header.range.start)];
+    }
     let mut image = listed(SpaceId::Kernel, &image);
     image.used = Some(used);
     matched.add(image, id);
@@ -234,6 +252,39 @@ fn same_again(used: &UsedSource, matched: &Matched<'_>) -> Option<String> {
         before.uuid.is_some() && before.uuid == used.uuid && before.slides == used.slides
     })?;
     Some(same.paths.join(" + "))
+}
+
+/// How a file that came too late would speak for the image.
+fn rival(
+    image: usize,
+    matched_by: MatchedBy,
+    source: SourceId,
+    file: &SymbolFile,
+    from: &SymbolSource,
+    clues: &Clues,
+    matched: &Matched<'_>,
+) -> Option<Rival> {
+    let listed = matched.images.get(image)?;
+    let used = clues.used(
+        from,
+        file.placed.as_ref(),
+        Some((image, listed)),
+        matched_by,
+    )?;
+    (!used.mismatched).then_some(Rival {
+        image,
+        source,
+        used,
+    })
+}
+
+fn unplaced(source: SourceId, file: &SymbolFile, image: Option<(usize, MatchedBy)>) -> Unplaced {
+    Unplaced {
+        source,
+        path: file.path.clone(),
+        role: file.role,
+        image,
+    }
 }
 
 fn stated_placements(stated: Option<&StatedPlace>) -> Vec<Placement> {

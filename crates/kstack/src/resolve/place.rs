@@ -141,11 +141,30 @@ fn by_segment(source: &SymbolSource, name: &str, address: Address, map: &mut Sli
 ///
 /// A kext with code in `__TEXT_EXEC` is built for that, and its header says
 /// nothing about where its code went.
-fn is_split(source: &SymbolSource) -> bool {
+pub(super) fn is_split(source: &SymbolSource) -> bool {
     source
         .segments()
         .iter()
         .any(|segment| segment.name == "__TEXT_EXEC")
+}
+
+/// The segment whose start is an inferred place: that of the code where it may be apart, else the header's.
+pub(super) fn code_segment(source: &SymbolSource) -> Option<&Segment> {
+    let mut segments = source.segments().iter();
+    let exec = segments.find(|segment| segment.name == "__TEXT_EXEC");
+    exec.or_else(|| header_segment(source))
+}
+
+/// A slide that the code of an image shows: it moves the image, or only its code where that may be apart.
+pub(super) fn by_code(source: &SymbolSource, slide: Slide) -> SlideMap {
+    if !is_split(source) || source.collection().is_some() {
+        return all(source, slide);
+    }
+    let mut map = SlideMap::default();
+    if let Some(segment) = code_segment(source) {
+        add(&mut map, segment, slide);
+    }
+    map
 }
 
 /// The whole image moved by one slide.

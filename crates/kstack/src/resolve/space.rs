@@ -1,8 +1,9 @@
 //! What lies where in each address space.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
-use kstack_model::{Address, ImageKind, ImageOffset, Note};
+use kstack_model::{Address, ImageKind, ImageOffset, LoadedImage, Note};
 
 use super::{SpaceId, TraceImage, Why};
 
@@ -47,9 +48,14 @@ pub(super) enum Found {
 
 /// Lays out all images: by their symbol file's segments, else by their stated size, else by their start.
 pub(super) fn lay_out(images: &[TraceImage]) -> Spaces {
+    lay_out_without(images, None)
+}
+
+/// Lays out all images but one, as if nothing were known of it.
+pub(super) fn lay_out_without(images: &[TraceImage], without: Option<usize>) -> Spaces {
     let mut spaces = Spaces::default();
     for (index, image) in images.iter().enumerate() {
-        if image.image.kind == ImageKind::PseudoKext {
+        if image.image.kind == ImageKind::PseudoKext || without == Some(index) {
             continue;
         }
         let layout = spaces.spaces.entry(image.space).or_default();
@@ -68,6 +74,12 @@ impl Spaces {
             Some(layout) => layout.find(at),
             None => Found::Not(Why::NoImageThere),
         }
+    }
+
+    /// Whether no image is known to lie in a range.
+    pub(super) fn is_free(&self, space: SpaceId, range: &Range<Address>) -> bool {
+        let layout = self.spaces.get(&space);
+        layout.is_none_or(|layout| layout.is_free(range))
     }
 
     /// One note for each pair of images that lie over each other.
@@ -102,13 +114,20 @@ impl Layout {
             }
             return;
         }
-        let Some(start) = image.image.load_address() else {
-            return;
-        };
-        match image.image.size {
-            Some(0) => {}
-            Some(size) => self.extent(index, start, start + ImageOffset(size)),
-            None => self.starts.push((start, index)),
+        self.add_stated(index, &image.image);
+    }
+
+    /// Places an image by what is stated of it; its size is that of the first part.
+    fn add_stated(&mut self, index: usize, image: &LoadedImage) {
+        let mut size = image.size;
+        for placement in &image.placements {
+            match (placement.address(), size.take()) {
+                (_, Some(0)) => {}
+                (start, Some(size)) => self.extent(index, start, start + ImageOffset(size)),
+                // The header of an image whose code lies elsewhere says nothing about what follows it.
+                (_, None) if image.is_apart() && placement.is_header() => {}
+                (start, None) => self.starts.push((start, index)),
+            }
         }
     }
 
@@ -167,6 +186,19 @@ impl Layout {
             }
             _ => Found::Not(Why::NoImageThere),
         }
+    }
+
+    fn is_free(&self, range: &Range<Address>) -> bool {
+        let below = self
+            .extents
+            .partition_point(|extent| extent.start < range.end);
+        let reach = below.checked_sub(1).and_then(|last| self.extents.get(last));
+        let first = self
+            .starts
+            .partition_point(|(start, _)| *start < range.start);
+        let start = self.starts.get(first).map(|(start, _)| *start);
+        reach.is_none_or(|last| last.reach <= range.start)
+            && start.is_none_or(|start| start >= range.end)
     }
 
     /// Pairs of different images with the first range both have.

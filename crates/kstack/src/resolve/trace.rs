@@ -10,6 +10,9 @@ use kstack_model::{
 };
 use kstack_symbols::{Certainty, Detail, Named};
 
+use super::evidence::{Contradiction, Evidence};
+use super::infer::Inference;
+
 /// A report with its answers beside it.
 #[derive(Debug)]
 pub struct Trace {
@@ -21,6 +24,9 @@ pub struct Trace {
     pub unused: Vec<UnusedFile>,
     /// What a reader should know about the resolving; the report's own notes are apart.
     pub notes: Vec<Note>,
+    /// What came of looking for places of files that nothing places.
+    pub inferences: Vec<Inference>,
+    pub(crate) contradictions: HashMap<(SpaceId, At, FrameKind), Contradiction>,
     pub(crate) resolutions: HashMap<(SpaceId, At, FrameKind), Resolution>,
 }
 
@@ -33,6 +39,13 @@ impl Trace {
         };
         let key = (space, frame.at, frame.kind);
         self.resolutions.get(&key).unwrap_or(NEVER_ASKED)
+    }
+
+    /// What is wrong with a frame, if its image lies where it was placed.
+    #[must_use]
+    pub fn contradiction(&self, space: SpaceId, frame: &Frame) -> Option<Contradiction> {
+        let key = (space, frame.at, frame.kind);
+        self.contradictions.get(&key).copied()
     }
 
     /// Whether any kernel frame has no name of its own.
@@ -104,6 +117,8 @@ pub struct TraceImage {
     pub refused: Vec<Refusal>,
     /// How many frames of the report lie in it.
     pub frames: usize,
+    /// How well the code of its symbol file agrees with the stacks; `None` for an image without one.
+    pub evidence: Option<Evidence>,
 }
 
 impl TraceImage {
@@ -162,6 +177,8 @@ pub enum MatchedBy {
     Kernel,
     /// It is linked into the kernel collection that another image proves, and the report does not list it.
     Collection,
+    /// Its code fits the stacks.
+    Evidence,
 }
 
 /// Who said where an image lies.
@@ -177,6 +194,8 @@ pub enum PlacedBy {
     Linked,
     /// The file's linked addresses and the slide that the report states.
     Slide,
+    /// Nobody: it is the only place that the stacks allow; the image's evidence has the counts.
+    Inferred,
     /// Nobody: the report gives offsets into the image, which need no place.
     Offsets,
 }
@@ -251,6 +270,8 @@ pub enum UnusedReason {
     Superseded,
     /// Nothing says where it was loaded.
     NotPlaced,
+    /// Its code cannot lie where it was placed.
+    Contradicted,
 }
 
 impl UnusedReason {
@@ -264,6 +285,7 @@ impl UnusedReason {
             UnusedReason::SeveralKernels => "several-kernels",
             UnusedReason::Superseded => "superseded",
             UnusedReason::NotPlaced => "not-placed",
+            UnusedReason::Contradicted => "contradicted",
         }
     }
 
@@ -271,7 +293,10 @@ impl UnusedReason {
     #[must_use]
     pub fn is_mistake(self) -> bool {
         match self {
-            UnusedReason::Unusable | UnusedReason::NoSlice | UnusedReason::OtherBuild => true,
+            UnusedReason::Unusable
+            | UnusedReason::NoSlice
+            | UnusedReason::OtherBuild
+            | UnusedReason::Contradicted => true,
             UnusedReason::SeveralKernels | UnusedReason::Superseded | UnusedReason::NotPlaced => {
                 false
             }
@@ -333,6 +358,8 @@ pub enum Why {
     NearestImageBelow,
     /// The file for the image has another UUID.
     UuidMismatch,
+    /// The code of the file for the image contradicts the stacks.
+    Contradicted,
     /// Two images lie over the address.
     Overlap,
     /// The address lies in a segment of the image whose place is not known.
@@ -353,6 +380,7 @@ impl Why {
             Why::NoSymbolFile => "no-symbol-file",
             Why::NearestImageBelow => "nearest-image-below",
             Why::UuidMismatch => "uuid-mismatch",
+            Why::Contradicted => "contradicted",
             Why::Overlap => "overlap",
             Why::SegmentNotPlaced => "segment-not-placed",
             Why::NoSymbolThere => "no-symbol-there",
@@ -369,6 +397,7 @@ impl fmt::Display for Why {
             Why::NoSymbolFile => "no symbol file",
             Why::NearestImageBelow => "no symbol file; only the nearest image below",
             Why::UuidMismatch => "the symbol file is of another build",
+            Why::Contradicted => "the code of the symbol file contradicts the stacks",
             Why::Overlap => "two images lie there",
             Why::SegmentNotPlaced => "the place of this segment is not known",
             Why::NoSymbolThere => "the symbol file has nothing there",

@@ -14,20 +14,20 @@ const TASK_MAGIC: u32 = 0xdeca_fbad;
 const MEMORY_MAGIC: u32 = 0xabcd_dcba;
 const MEMORY_AND_IO_MAGIC: u32 = 0xbfca_bcde;
 /// First word of a microstackshot, a record of another kind of buffer.
-pub(super) const MICRO_MAGIC: u32 = 0x31c5_4011;
+pub(in crate::formats) const MICRO_MAGIC: u32 = 0x31c5_4011;
 
 /// One form of the trace, as a line of kernels wrote it.
 #[derive(Debug)]
-pub(super) struct Generation {
+pub(in crate::formats) struct Generation {
     /// Short name: "G5".
-    pub(super) id: &'static str,
+    pub(in crate::formats) id: &'static str,
     /// The system it comes from.
     pub(super) os: &'static str,
     /// Which releases of that system, where not all.
     pub(super) releases: &'static str,
     pub(super) memory: Option<&'static Layout>,
-    pub(super) task: Option<&'static Layout>,
-    pub(super) thread: &'static Layout,
+    pub(in crate::formats) task: Option<&'static Layout>,
+    pub(in crate::formats) thread: &'static Layout,
     /// Thread flags that its kernels set.
     pub(super) thread_flags: u64,
     /// Whether pid 0 can list the kernel and the kexts (xnu-2422 and later).
@@ -46,7 +46,7 @@ impl Generation {
 }
 
 /// Every generation, oldest first.
-pub(super) static GENERATIONS: &[Generation] = &[
+pub(in crate::formats) static GENERATIONS: &[Generation] = &[
     // xnu-1228.
     Generation {
         id: "G1",

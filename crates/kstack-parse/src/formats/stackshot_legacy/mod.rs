@@ -5,9 +5,9 @@
 mod assemble;
 mod generation;
 mod item;
-mod layout;
+pub(super) mod layout;
 mod limit;
-mod record;
+pub(super) mod record;
 mod separate;
 mod walk;
 
@@ -26,12 +26,9 @@ pub(crate) const FORMAT: Format = Format {
 };
 
 const MICROSTACKSHOTS: &str =
-    "these are microstackshots (samples of single threads), which kstack does not read yet";
+    "these are microstackshots (samples of single threads), a format of their own";
 
 fn sniff(bytes: &[u8]) -> Sniff {
-    if is_microstackshot(bytes) {
-        return Sniff::Unsure(MICROSTACKSHOTS);
-    }
     if !generation::starts_with_magic(bytes) {
         return Sniff::No;
     }

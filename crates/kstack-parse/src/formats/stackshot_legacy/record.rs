@@ -6,7 +6,7 @@ use crate::reader::{Endian, Reader};
 
 /// What a field holds, which is also how it is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Form {
+pub(in crate::formats) enum Form {
     U8,
     U32,
     I32,
@@ -27,7 +27,7 @@ pub(super) enum Form {
 }
 
 impl Form {
-    pub(super) fn size(self) -> usize {
+    pub(in crate::formats) fn size(self) -> usize {
         match self {
             Form::U8 | Form::Hex8 => 1,
             Form::U32 | Form::I32 | Form::Hex32 => 4,
@@ -40,30 +40,30 @@ impl Form {
 }
 
 /// A field under the kernel's own name. Fields lie one after another; holes are fields too.
-pub(super) type Field = (&'static str, Form);
+pub(in crate::formats) type Field = (&'static str, Form);
 
 /// The layout of one record: groups of fields that several generations share.
 #[derive(Debug)]
-pub(super) struct Layout {
+pub(in crate::formats) struct Layout {
     /// What the record is, for a person.
-    pub(super) what: &'static str,
+    pub(in crate::formats) what: &'static str,
     /// The first word of the record.
-    pub(super) magic: u32,
+    pub(in crate::formats) magic: u32,
     /// Bytes in all. A test compares it with the sum of the fields.
-    pub(super) size: usize,
+    pub(in crate::formats) size: usize,
     /// The fields in order.
-    pub(super) fields: &'static [&'static [Field]],
+    pub(in crate::formats) fields: &'static [&'static [Field]],
 }
 
 impl Layout {
-    pub(super) fn fields(&self) -> impl Iterator<Item = &'static Field> + use<> {
+    pub(in crate::formats) fn fields(&self) -> impl Iterator<Item = &'static Field> + use<> {
         self.fields.iter().copied().flatten()
     }
 }
 
 /// The bytes of one whole record.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Record<'a> {
+pub(in crate::formats) struct Record<'a> {
     layout: &'static Layout,
     bytes: &'a [u8],
     endian: Endian,
@@ -71,7 +71,7 @@ pub(super) struct Record<'a> {
 
 impl<'a> Record<'a> {
     /// The record at an offset, if its magic is there and none of its bytes is missing.
-    pub(super) fn at(
+    pub(in crate::formats) fn at(
         bytes: &'a [u8],
         at: usize,
         layout: &'static Layout,
@@ -86,16 +86,16 @@ impl<'a> Record<'a> {
         })
     }
 
-    pub(super) fn layout(&self) -> &'static Layout {
+    pub(in crate::formats) fn layout(&self) -> &'static Layout {
         self.layout
     }
 
-    pub(super) fn endian(&self) -> Endian {
+    pub(in crate::formats) fn endian(&self) -> Endian {
         self.endian
     }
 
     /// The unsigned value of a field of up to eight bytes; `None` where this generation lacks it.
-    pub(super) fn number(&self, name: &str) -> Option<u64> {
+    pub(in crate::formats) fn number(&self, name: &str) -> Option<u64> {
         let (mut reader, form) = self.find(name)?;
         match form {
             Form::U8 | Form::Hex8 => reader.u8().ok().map(u64::from),
@@ -106,16 +106,16 @@ impl<'a> Record<'a> {
     }
 
     /// The value of a field that counts what follows; zero where this generation lacks it.
-    pub(super) fn count(&self, name: &str) -> usize {
+    pub(in crate::formats) fn count(&self, name: &str) -> usize {
         usize::try_from(self.number(name).unwrap_or(0)).unwrap_or(usize::MAX)
     }
 
-    pub(super) fn signed(&self, name: &str) -> Option<i32> {
+    pub(in crate::formats) fn signed(&self, name: &str) -> Option<i32> {
         self.find(name)?.0.i32().ok()
     }
 
     /// The text of a field, empty if its first byte is NUL.
-    pub(super) fn text(&self, name: &str) -> Option<String> {
+    pub(in crate::formats) fn text(&self, name: &str) -> Option<String> {
         match self.find(name)? {
             (mut reader, Form::Text(size)) => reader.c_string(size).ok(),
             _ => None,
@@ -123,7 +123,7 @@ impl<'a> Record<'a> {
     }
 
     /// Whether a text field holds no control characters before its NUL, as names do.
-    pub(super) fn is_printable(&self, name: &str) -> bool {
+    pub(in crate::formats) fn is_printable(&self, name: &str) -> bool {
         let Some((mut reader, Form::Text(size))) = self.find(name) else {
             return true;
         };
@@ -136,7 +136,7 @@ impl<'a> Record<'a> {
     }
 
     /// Every field that is not named in `typed`, in order.
-    pub(super) fn facts(&self, typed: &[&str]) -> Vec<Fact> {
+    pub(in crate::formats) fn facts(&self, typed: &[&str]) -> Vec<Fact> {
         let mut facts = Vec::with_capacity(self.layout.fields().count());
         let mut reader = Reader::new(self.bytes, self.endian);
         for &(name, form) in self.layout.fields() {
@@ -186,6 +186,6 @@ fn value(reader: &mut Reader<'_>, form: Form) -> Option<Value> {
 }
 
 /// A UUID, unless it is all zeros: the kernel's way to say that there is none.
-pub(super) fn uuid(bytes: [u8; 16]) -> Option<Uuid> {
+pub(in crate::formats) fn uuid(bytes: [u8; 16]) -> Option<Uuid> {
     Some(Uuid::from_bytes(bytes)).filter(|uuid| !uuid.is_nil())
 }

@@ -5,7 +5,10 @@ use kstack_symbols::Detail;
 
 use crate::missing;
 use crate::render::{wire, words};
-use crate::resolve::{MatchedBy, PlacedBy, SpaceId, Trace, TraceImage, UnusedFile, UsedSource};
+use crate::resolve::{
+    Agreement, Evidence, Inference, MatchedBy, PlacedBy, SpaceId, Trace, TraceImage, UnusedFile,
+    UsedSource,
+};
 
 pub(super) fn image<'a>(name: &'a str, image: &'a TraceImage) -> wire::Image<'a> {
     let stated = &image.image;
@@ -46,6 +49,7 @@ pub(super) fn image<'a>(name: &'a str, image: &'a TraceImage) -> wire::Image<'a>
         },
         frames: image.frames,
         used: image.used.as_ref().map(used),
+        evidence: image.evidence.as_ref().map(evidence),
         refused: refused.collect(),
     }
 }
@@ -73,6 +77,7 @@ fn used(used: &UsedSource) -> wire::Used<'_> {
             MatchedBy::Given => "given",
             MatchedBy::Kernel => "kernel",
             MatchedBy::Collection => "collection",
+            MatchedBy::Evidence => "evidence",
         },
         placed_by: match used.placed_by {
             PlacedBy::Given => "given",
@@ -80,6 +85,7 @@ fn used(used: &UsedSource) -> wire::Used<'_> {
             PlacedBy::Listing => "listing",
             PlacedBy::Linked => "linked",
             PlacedBy::Slide => "slide",
+            PlacedBy::Inferred => "inferred",
             PlacedBy::Offsets => "offsets",
         },
         detail: match used.detail {
@@ -131,5 +137,41 @@ pub(super) fn missing<'a>(trace: &'a Trace, names: &'a [String]) -> wire::Missin
             images: missing.user_images,
             frames: missing.user_frames,
         }),
+    }
+}
+
+fn agreement(agreement: Agreement) -> wire::Agreement {
+    wire::Agreement {
+        agree: agreement.agree,
+        of: agreement.of,
+    }
+}
+
+pub(super) fn inference(inference: &Inference) -> wire::Inference<'_> {
+    let candidates = inference.candidates.iter();
+    wire::Inference {
+        path: &inference.path,
+        name: &inference.name,
+        outcome: inference.outcome.word(),
+        candidates: candidates
+            .map(|candidate| wire::Candidate {
+                segment: &candidate.segment,
+                address: candidate.address.into(),
+                slide: wire::Hex(candidate.slide.0),
+                return_addresses: agreement(candidate.returns),
+                direct_calls: agreement(candidate.calls),
+                bits: candidate.bits.round(),
+            })
+            .collect(),
+        more: inference.more,
+    }
+}
+
+fn evidence(evidence: &Evidence) -> wire::Evidence {
+    wire::Evidence {
+        verdict: evidence.verdict.word(),
+        return_addresses: agreement(evidence.returns),
+        direct_calls: agreement(evidence.calls),
+        interrupted: agreement(evidence.interrupted),
     }
 }

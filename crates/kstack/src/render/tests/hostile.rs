@@ -195,7 +195,7 @@ fn named_everywhere(name: &str) -> Trace {
 fn options(name: &str) -> RenderOptions {
     RenderOptions {
         command: Some(name.to_owned()),
-        facts: true,
+        as_read: true,
         ..RenderOptions::default()
     }
 }

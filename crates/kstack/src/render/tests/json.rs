@@ -90,10 +90,24 @@ fn everything() -> Trace {
 }
 
 #[test]
+fn several_traces_are_one_array() {
+    let part = |index| {
+        let options = RenderOptions {
+            trace_index: crate::render::TraceIndex { index, of: 2 },
+            ..RenderOptions::default()
+        };
+        rendered("json", &hang(), &options)
+    };
+    let both = part(1) + &part(2);
+    let value: Json = serde_json::from_str(&both).unwrap();
+    assert_eq!(value[1]["report"]["trace"], json!({ "index": 2, "of": 2 }));
+    follows_the_schema(&[both]);
+}
+
+#[test]
 fn every_document_follows_the_schema() {
     let options = RenderOptions {
-        facts: true,
-        trace_index: crate::render::TraceIndex { index: 1, of: 2 },
+        as_read: true,
         ..RenderOptions::default()
     };
     let only_kexts = RenderOptions {
@@ -199,7 +213,7 @@ fn an_unnamed_frame_says_why() {
 #[test]
 fn a_fact_that_comes_more_than_once_is_a_list() {
     let options = RenderOptions {
-        facts: true,
+        as_read: true,
         ..RenderOptions::default()
     };
     let document: Json = serde_json::from_str(&rendered("json", &everything(), &options)).unwrap();

@@ -17,7 +17,7 @@ fn a_hang_shows_the_threads_of_the_given_kexts_and_folds_the_rest() {
     - Report: `stackshot-legacy`
     - OS: `OS X 10.8 (12A1)`
     - Architecture: `x86_64`
-    - Kernel addresses: `without the kernel's slide`
+    - Kernel addresses: `unslid, without the kernel's slide`
     - Kext: `net.lundman.spl`, version not stated
     - Kext: `net.lundman.zfs` `1.0.0`
 
@@ -47,7 +47,7 @@ fn a_hang_shows_the_threads_of_the_given_kexts_and_folds_the_rest() {
                 net.lundman.spl + 0x9000 (after spl_mutex_exit + 4711) (0xffffff7f80e53000)
                   net.lundman.zfs + 0x5a257 (0xffffff7f80eda257) [no symbol file]
                     arc_read (in net.lundman.zfs) + 12 (0xffffff7f80edb000) [said by the report, not verified]
-                      net.lundman.zfs + 0x95b000 (0xffffff7f817db000) [uncertain: only the nearest image below; no symbol file]
+                      net.lundman.zfs + 0x95b000 (0xffffff7f817db000) [uncertain: nearest image below]
                         0xffffff7ff0000000 [no known image lies there]
                           0xffffff8012340000 [no known image lies there]
         [cut short: the stack went on]
@@ -71,11 +71,11 @@ fn a_hang_shows_the_threads_of_the_given_kexts_and_folds_the_rest() {
 
     ## Images
 
-    | image | version | UUID | load address | frames | symbol file |
-    | --- | --- | --- | --- | ---: | --- |
-    | `mach_kernel` | | `11111111-1111-1111-1111-111111111111` | `0xffffff8000200000` | 3 | `/k/mach_kernel`, matched by UUID, placed by the report; names, inlined functions and lines |
-    | `net.lundman.spl` | | `22222222-2222-2222-2222-222222222222` | `0xffffff7f80e4a000` | 2 | `/k/spl`, matched by UUID, placed by the report; names, inlined functions and lines |
-    | `net.lundman.zfs` | `1.0.0` | `33333333-3333-3333-3333-333333333333` | `0xffffff7f80e80000` | 3 | missing |
+    | image | version | UUID | load address | frames | symbol file | evidence of the code |
+    | --- | --- | --- | --- | ---: | --- | --- |
+    | `mach_kernel` | | `11111111-1111-1111-1111-111111111111` | `0xffffff8000200000` | 3 | `/k/mach_kernel`, matched by UUID, placed by the report; names, inlined functions and lines | |
+    | `net.lundman.spl` | | `22222222-2222-2222-2222-222222222222` | `0xffffff7f80e4a000` | 2 | `/k/spl`, matched by UUID, placed by the report; names, inlined functions and lines | |
+    | `net.lundman.zfs` | `1.0.0` | `33333333-3333-3333-3333-333333333333` | `0xffffff7f80e80000` | 3 | missing | |
 
     ## Missing
 

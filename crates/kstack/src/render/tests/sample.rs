@@ -33,6 +33,8 @@ pub(super) fn empty() -> Trace {
     };
     report.kernel.basis = Basis::Unslid;
     Trace {
+        inferences: Vec::new(),
+        contradictions: Default::default(),
         report,
         images: vec![
             image(
@@ -69,6 +71,7 @@ pub(super) fn image(
     image.uuid = Some(Uuid::from_bytes([uuid; 16]));
     image.placements = vec![Placement::LoadedAt(Address(load))];
     TraceImage {
+        evidence: None,
         space: SpaceId::Kernel,
         used: file.map(|path| UsedSource {
             name: name.to_owned(),

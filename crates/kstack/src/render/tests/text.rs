@@ -25,7 +25,7 @@ fn a_hang_reads_as_symstacks_wrote_it_with_what_was_missing_there() {
     Report: stackshot-legacy
     OS: OS X 10.8 (12A1)
     Architecture: x86_64
-    Kernel addresses: without the kernel's slide
+    Kernel addresses: unslid, without the kernel's slide
 
     PID: 0
         Process: kernel_task
@@ -49,7 +49,7 @@ fn a_hang_reads_as_symstacks_wrote_it_with_what_was_missing_there() {
                 net.lundman.spl + 0x9000 (after spl_mutex_exit + 4711) (0xffffff7f80e53000)
                   net.lundman.zfs + 0x5a257 (0xffffff7f80eda257) [no symbol file]
                     arc_read (in net.lundman.zfs) + 12 (0xffffff7f80edb000) [said by the report, not verified]
-                      net.lundman.zfs + 0x95b000 (0xffffff7f817db000) [uncertain: only the nearest image below; no symbol file]
+                      net.lundman.zfs + 0x95b000 (0xffffff7f817db000) [uncertain: nearest image below]
                         0xffffff7ff0000000 [no known image lies there]
                           0xffffff8012340000 [no known image lies there]
         [cut short: the stack went on]
@@ -83,7 +83,7 @@ fn the_images_are_a_table_with_the_name_last() {
     Report: stackshot-legacy
     OS: OS X 10.8 (12A1)
     Architecture: x86_64
-    Kernel addresses: without the kernel's slide
+    Kernel addresses: unslid, without the kernel's slide
 
     Images of the kernel's space:
         0xffffff8000200000  -           11111111-1111-1111-1111-111111111111  kernel       mach_kernel
@@ -133,7 +133,7 @@ pub(super) fn without_styles(text: &str) -> String {
 #[test]
 fn facts_are_shown_under_their_own_names_when_asked_for() {
     let options = RenderOptions {
-        facts: true,
+        as_read: true,
         ..RenderOptions::default()
     };
     let text = rendered("text", &hang(), &options);
@@ -339,7 +339,7 @@ fn which_trace_of_a_file_it_is_is_said_when_there_are_several() {
         ..RenderOptions::default()
     };
     let text = rendered("text", &hang(), &options);
-    assert!(text.contains("\nTrace: 2 of 3 in this file\n"));
+    assert!(text.contains("\nTrace: 2 of 3\n"));
 }
 
 #[test]

@@ -1,0 +1,114 @@
+//! Debug information made to cost more than its size: it is refused, the symbols still serve.
+
+use kstack_model::{Arch, VmAddr};
+use kstack_symbols::{Role, SymbolSet};
+use kstack_synth::macho::{Function, Program};
+
+const CHILDREN: u8 = 1;
+const LEAF: u8 = 0;
+
+/// Tag, has children, pairs of attribute and form.
+type Abbreviation<'a> = (u8, u8, &'a [(u8, u8)]);
+
+fn abbreviations(list: &[Abbreviation<'_>]) -> Vec<u8> {
+    let mut table = Vec::new();
+    for (code, (tag, children, attributes)) in (1..).zip(list) {
+        table.extend([code, *tag, *children]);
+        for (attribute, form) in *attributes {
+            table.extend([*attribute, *form]);
+        }
+        table.extend([0, 0]);
+    }
+    table.push(0);
+    table
+}
+
+/// A DWARF 4 unit of these entries.
+fn unit(entries: &[u8]) -> Vec<u8> {
+    let mut unit = Vec::new();
+    unit.extend((entries.len() as u32 + 7).to_le_bytes());
+    unit.extend(4_u16.to_le_bytes());
+    unit.extend(0_u32.to_le_bytes());
+    unit.push(8);
+    unit.extend_from_slice(entries);
+    unit
+}
+
+const COMPILE_UNIT: u8 = 0x11;
+const INLINED: u8 = 0x1d;
+const SUBPROGRAM: u8 = 0x2e;
+const LOW_PC: u8 = 0x11;
+const HIGH_PC: u8 = 0x12;
+const RANGES: u8 = 0x55;
+const ADDR: u8 = 0x01;
+const DATA8: u8 = 0x07;
+const SEC_OFFSET: u8 = 0x17;
+
+/// Asks a program with this debug information for its first function.
+fn ask(sections: &[(&str, Vec<u8>)]) -> (Option<String>, Option<String>) {
+    let program = Program::kext("demo", Arch::X86_64, 1).with(Function::new("first", 0x40));
+    let mut dsym = program.dsym_image();
+    for section in &mut dsym.segments.last_mut().unwrap().sections {
+        let new = sections.iter().find(|(name, _)| *name == section.name);
+        let data = new.map_or_else(Vec::new, |(_, data)| data.clone());
+        section.size = data.len() as u64;
+        section.data = Some(data);
+    }
+    let mut symbols = SymbolSet::default();
+    symbols.add_bytes(Role::Kext, "demo", None, program.binary());
+    symbols.add_bytes(Role::Dsym, "demo.dSYM", None, dsym.build());
+    let mut names = symbols.files()[0].slices[0].names();
+    let named = names.lookup(VmAddr(program.code_start() + 4)).unwrap();
+    (
+        named.map(|named| named.name),
+        names.damage().map(str::to_owned),
+    )
+}
+
+fn bounds() -> Vec<u8> {
+    [0x1000_u64.to_le_bytes(), 0x40_u64.to_le_bytes()].concat()
+}
+
+#[test]
+fn inlined_functions_nested_without_end_do_not_overflow_the_stack() {
+    let bounded: &[(u8, u8)] = &[(LOW_PC, ADDR), (HIGH_PC, DATA8)];
+    let table = abbreviations(&[
+        (COMPILE_UNIT, CHILDREN, bounded),
+        (SUBPROGRAM, CHILDREN, bounded),
+        (INLINED, CHILDREN, &[]),
+    ]);
+    let mut entries = [&[1][..], &bounds(), &[2], &bounds()].concat();
+    entries.extend(vec![3; 1 << 20]);
+    let (name, damage) = ask(&[("__debug_abbrev", table), ("__debug_info", unit(&entries))]);
+    assert_eq!(name.as_deref(), Some("first"));
+    assert_eq!(
+        damage.as_deref(),
+        Some("its inlined functions are nested too deeply")
+    );
+}
+
+#[test]
+fn a_list_of_ranges_that_all_functions_share_is_not_read_for_each() {
+    let bounded: &[(u8, u8)] = &[(LOW_PC, ADDR), (HIGH_PC, DATA8)];
+    let table = abbreviations(&[
+        (COMPILE_UNIT, CHILDREN, bounded),
+        (SUBPROGRAM, LEAF, &[(RANGES, SEC_OFFSET)]),
+    ]);
+    let mut entries = [&[1][..], &bounds()].concat();
+    for _ in 0..50_000 {
+        entries.extend([2, 0, 0, 0, 0]);
+    }
+    let ranges = [0x2000_u64.to_le_bytes(), 0x2001_u64.to_le_bytes()].concat();
+    let list = ranges.repeat(50_000);
+    let sections = [
+        ("__debug_abbrev", table),
+        ("__debug_info", unit(&entries)),
+        ("__debug_ranges", list),
+    ];
+    let (name, damage) = ask(&sections);
+    assert_eq!(name.as_deref(), Some("first"));
+    assert_eq!(
+        damage.as_deref(),
+        Some("it refers to its own parts too many times")
+    );
+}

@@ -1,0 +1,219 @@
+//! What kstack makes of the drawn reports.
+
+use std::fmt;
+
+use kstack::model::VmAddr;
+use kstack::resolve::{Outcome, ResolveOptions, Trace, Verdict};
+use kstack::symbols::SymbolSet;
+use rayon::prelude::*;
+
+use super::Pair;
+use super::build::Target;
+use super::random::Random;
+use super::stacks::{Drawn, Wanted, draw};
+
+/// What was counted for one number of frames.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Row {
+    frames: usize,
+    /// Reports drawn.
+    drawn: usize,
+    /// The file alone, without load address.
+    right: usize,
+    wrong: usize,
+    weak: usize,
+    several: usize,
+    nowhere: usize,
+    /// The file of another image, without load address.
+    strangers: usize,
+    /// Both builds, without load address.
+    right_build: usize,
+    wrong_build: usize,
+    /// The right build at its place.
+    false_alarms: usize,
+    /// The wrong build at the place of the right one.
+    detected: usize,
+    /// Reports of which at least three frames are not where a call ends in the wrong build.
+    moved: usize,
+    detected_moved: usize,
+    /// Reports in which the wrong build disagrees anywhere.
+    disagreeing: usize,
+    detected_disagreeing: usize,
+    /// The wrong build without load address.
+    other_claimed: usize,
+    other_claimed_elsewhere: usize,
+}
+
+impl Row {
+    pub(super) const HEAD: &'static str = "\
+| frames | reports | place right | place wrong | too weak | several places | nowhere | stranger placed | of two builds: right | wrong | right build: false alarm | wrong build: detected | … of those with 3 moved frames | … of those with 1 | wrong build: placed there | elsewhere |
+| ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |";
+
+    pub(super) fn measure(pairs: &[Pair], frames: usize, draws: usize) -> Row {
+        let rows = (0..pairs.len()).into_par_iter().map(|index| {
+            let mut row = Row::default();
+            let stranger = &pairs[(index + 7) % pairs.len()];
+            for draw in 0..draws {
+                row.add(&pairs[index], stranger, frames, draw);
+            }
+            row
+        });
+        let rows: Vec<Row> = rows.collect();
+        rows.iter().fold(
+            Row {
+                frames,
+                ..Row::default()
+            },
+            |sum, row| sum.plus(row),
+        )
+    }
+
+    fn add(&mut self, pair: &Pair, stranger: &Pair, frames: usize, index: usize) {
+        let mut random = Random::new((pair.number * 1000 + frames) as u64 * 1000 + index as u64);
+        let slide = slide(pair.target, &mut random);
+        let arch = pair.arch();
+        let wanted = Wanted {
+            frames,
+            slide,
+            arch,
+        };
+        let drawn = draw(&pair.graph, wanted, &mut random);
+        self.drawn += 1;
+
+        let alone = resolve(&drawn, &pair.symbols(&[0], None));
+        match claimed(&alone) {
+            Some((_, at)) if at == slide => self.right += 1,
+            Some(_) => self.wrong += 1,
+            None => match alone.inferences.first().map(|one| one.outcome) {
+                Some(Outcome::TooWeak) => self.weak += 1,
+                Some(Outcome::Several) => self.several += 1,
+                _ => self.nowhere += 1,
+            },
+        }
+        let strange = resolve(&drawn, &stranger.symbols(&[0], None));
+        self.strangers += usize::from(claimed(&strange).is_some());
+        let both = resolve(&drawn, &pair.symbols(&[1, 0], None));
+        match claimed(&both) {
+            Some((path, at)) if at == slide && path.starts_with("build0") => self.right_build += 1,
+            Some(_) => self.wrong_build += 1,
+            None => {}
+        }
+        let there = resolve(&drawn, &pair.symbols(&[0], Some(slide)));
+        self.false_alarms += usize::from(is_contradicted(&there));
+
+        let wrong = pair.symbols(&[1], Some(slide));
+        let moved = moved(&drawn, &wrong);
+        let detected = is_contradicted(&resolve(&drawn, &wrong));
+        self.detected += usize::from(detected);
+        self.moved += usize::from(moved >= 3);
+        self.detected_moved += usize::from(moved >= 3 && detected);
+        self.disagreeing += usize::from(moved >= 1);
+        self.detected_disagreeing += usize::from(moved >= 1 && detected);
+        match claimed(&resolve(&drawn, &pair.symbols(&[1], None))) {
+            Some((_, at)) if at == slide => self.other_claimed += 1,
+            Some(_) => self.other_claimed_elsewhere += 1,
+            None => {}
+        }
+    }
+
+    fn plus(self, other: &Row) -> Row {
+        Row {
+            frames: self.frames,
+            drawn: self.drawn + other.drawn,
+            right: self.right + other.right,
+            wrong: self.wrong + other.wrong,
+            weak: self.weak + other.weak,
+            several: self.several + other.several,
+            nowhere: self.nowhere + other.nowhere,
+            strangers: self.strangers + other.strangers,
+            right_build: self.right_build + other.right_build,
+            wrong_build: self.wrong_build + other.wrong_build,
+            false_alarms: self.false_alarms + other.false_alarms,
+            detected: self.detected + other.detected,
+            moved: self.moved + other.moved,
+            detected_moved: self.detected_moved + other.detected_moved,
+            disagreeing: self.disagreeing + other.disagreeing,
+            detected_disagreeing: self.detected_disagreeing + other.detected_disagreeing,
+            other_claimed: self.other_claimed + other.other_claimed,
+            other_claimed_elsewhere: self.other_claimed_elsewhere + other.other_claimed_elsewhere,
+        }
+    }
+}
+
+impl fmt::Display for Row {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let share = |part: usize, of: usize| match of {
+            0 => "–".to_owned(),
+            _ => format!("{:.1} %", part as f64 * 100.0 / of as f64),
+        };
+        write!(
+            f,
+            "| {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} ({} of {}) | {} ({} of {}) | {} | {} |",
+            self.frames,
+            self.drawn,
+            share(self.right, self.drawn),
+            self.wrong,
+            self.weak,
+            self.several,
+            self.nowhere,
+            self.strangers,
+            share(self.right_build, self.drawn),
+            self.wrong_build,
+            self.false_alarms,
+            share(self.detected, self.drawn),
+            share(self.detected_moved, self.moved),
+            self.detected_moved,
+            self.moved,
+            share(self.detected_disagreeing, self.disagreeing),
+            self.detected_disagreeing,
+            self.disagreeing,
+            self.other_claimed,
+            self.other_claimed_elsewhere,
+        )
+    }
+}
+
+/// Where the image lies: anywhere that images of its kind can.
+pub(super) fn slide(target: Target, random: &mut Random) -> u64 {
+    match target {
+        Target::X86 => 0xffff_ff7f_8080_0000 + random.below(0x3000) as u64 * 0x1000,
+        Target::Arm => 0xffff_fe00_0810_0000 + random.below(0x1000) as u64 * 0x4000,
+        Target::ArmSplit => 0xffff_fe00_0810_0000 + random.below(0x100_0000) as u64 * 4,
+    }
+}
+
+fn resolve(drawn: &Drawn, symbols: &SymbolSet) -> Trace {
+    kstack::resolve(drawn.report.clone(), symbols, &ResolveOptions::default())
+}
+
+/// The file that was placed, and the slide it got.
+fn claimed(trace: &Trace) -> Option<(String, u64)> {
+    let mut inferences = trace.inferences.iter();
+    let placed = inferences.find(|inference| inference.outcome == Outcome::Placed)?;
+    Some((placed.path.clone(), placed.candidates.first()?.slide.0))
+}
+
+fn is_contradicted(trace: &Trace) -> bool {
+    let mut evidence = trace
+        .images
+        .iter()
+        .filter_map(|image| image.evidence.as_ref());
+    evidence.any(|evidence| evidence.verdict == Verdict::Contradicted)
+}
+
+/// How many frames are no return addresses in the other build.
+fn moved(drawn: &Drawn, other: &SymbolSet) -> usize {
+    let Some(code) = other
+        .files()
+        .first()
+        .and_then(|file| file.slices.first()?.code())
+    else {
+        return 0;
+    };
+    let sites = code.call_sites();
+    drawn
+        .linked
+        .iter()
+        .filter(|at| !sites.contains(VmAddr(**at)))
+        .count()
+}
