@@ -315,7 +315,8 @@ pub(super) fn shown_name(function: &SourceFrame, raw: bool) -> Option<&str> {
     }
 }
 
-fn found_place(function: &SourceFrame) -> Option<SourcePlace<'_>> {
+/// Where the code is in the source, or the nearest place that has a line.
+pub(super) fn found_place(function: &SourceFrame) -> Option<SourcePlace<'_>> {
     let place = source_place(function.file.as_deref(), function.line, function.column)?;
     Some(SourcePlace {
         nearby: function.nearby,
@@ -324,7 +325,7 @@ fn found_place(function: &SourceFrame) -> Option<SourcePlace<'_>> {
 }
 
 /// A place in a source file without its folders.
-pub(super) fn source_place(
+fn source_place(
     file: Option<&str>,
     line: Option<u32>,
     column: Option<u32>,
