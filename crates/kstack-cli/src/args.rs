@@ -49,6 +49,12 @@ pub(crate) enum Command {
     Place(cmd::place::Place),
     /// Name bare addresses of one symbol file
     Lookup(cmd::lookup::Lookup),
+    /// Link a kext at its load address, for debuggers and other symbolizers
+    Link(cmd::link::Link),
+    /// Print a script that loads the images of a report into lldb or gdb
+    Lldb(cmd::lldb::Lldb),
+    /// Remember which files in a folder have which UUID, for later runs
+    Index(cmd::index::IndexArgs),
     /// Add names to the addresses in any text
     Annotate(cmd::annotate::Annotate),
     /// List what kstack reads and writes
@@ -82,7 +88,7 @@ pub(crate) struct SymbolArgs {
     #[arg(long, value_name = "PATH[@ADDRESS]")]
     pub(crate) kext: Vec<Placed>,
 
-    /// The kernel, likewise
+    /// The kernel, likewise: a kernel file, its dSYM, a kernel collection, or a Kernel Debug Kit
     #[arg(long, value_name = "PATH[@ADDRESS]")]
     pub(crate) kernel: Vec<Placed>,
 
@@ -93,6 +99,10 @@ pub(crate) struct SymbolArgs {
     /// A folder to search for kexts and dSYMs that fit the report; repeatable
     #[arg(long, value_name = "DIR")]
     pub(crate) symbols: Vec<PathBuf>,
+
+    /// Use only the files given here: neither the index nor the usual places of a Mac
+    #[arg(long)]
+    pub(crate) no_search: bool,
 
     /// The slice to use of fat files, such as arm64e
     #[arg(long, value_name = "ARCH")]

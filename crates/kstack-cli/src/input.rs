@@ -2,17 +2,16 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use kstack::model::{Basis, Note, Report, Slide, SlideOf};
 use kstack::parse::{FORMATS, Format, Limits, join, parse, parse_as};
 use kstack::symbols::{Request, Role, SymbolSet};
-use kstack::{ResolveOptions, kernel_slide};
 
 use crate::args::{InputArgs, SymbolArgs};
 use crate::exit::InputError;
-use crate::output;
+use crate::{output, places, progress};
 
 /// The bytes of a file, or of standard input for `-`.
 pub(crate) fn bytes(path: &Path) -> anyhow::Result<Vec<u8>> {
@@ -46,80 +45,86 @@ pub(crate) fn stream(path: &Path) -> anyhow::Result<Box<dyn Read>> {
     }
 }
 
-/// The images of a report and of the listings beside it; there may be neither.
-pub(crate) fn images(
-    report: Option<&Path>,
-    args: &InputArgs,
-    symbols: &SymbolSet,
-    options: &ResolveOptions,
-) -> anyhow::Result<Report> {
-    if let Some(path) = report {
-        let mut reports = reports(path, args, symbols, options)?;
-        let count = reports.len();
-        let listing_images = reports
-            .iter()
-            .position(|report| !report.kernel.images.is_empty());
-        let mut report = reports.swap_remove(listing_images.unwrap_or(0));
-        if count > 1 {
-            report.notes.push(Note::new(format!(
-                "{} holds {count} traces; the images of the first that lists any are used",
-                path.display()
-            )));
-        }
-        return Ok(report);
-    }
-    let mut images = Report::default();
-    for path in &args.kextstat {
-        for listing in read(path, Some("kextstat"))? {
-            if images.kernel.images.is_empty() {
-                images.kernel.basis = listing.kernel.basis;
-            }
-            if let Err(mismatch) = join(&mut images, &listing) {
-                let why = format!("{} is not used: {mismatch}", path.display());
-                images.notes.push(Note::new(why));
-            }
-        }
-    }
-    Ok(images)
+/// The traces of a file, and the listings beside it that are to be joined with each.
+///
+/// What they name together tells which symbol files are wanted; those in turn can tell the slide
+/// by which a listing joins.
+pub(crate) struct Unjoined {
+    reports: Vec<Report>,
+    /// With the file each is from.
+    listings: Vec<(PathBuf, Report)>,
 }
 
-/// Every trace in a file, with the listings joined to it.
-///
-/// A listing can want the kernel's slide, and where nothing states it, the symbol files are asked
-/// for the one that the code of the kernel shows.
-pub(crate) fn reports(
-    path: &Path,
-    args: &InputArgs,
-    symbols: &SymbolSet,
-    options: &ResolveOptions,
-) -> anyhow::Result<Vec<Report>> {
+/// Reads a report and the listings beside it.
+pub(crate) fn read_all(path: &Path, args: &InputArgs) -> anyhow::Result<Unjoined> {
     let mut reports = read(path, args.input_format.as_deref())?;
     if let Some(slide) = args.kernel_slide {
         for report in &mut reports {
             state_slide(report, Slide(slide));
         }
     }
-    for listing_path in &args.kextstat {
-        for listing in read(listing_path, Some("kextstat"))? {
+    let listings = listings(args)?;
+    Ok(Unjoined { reports, listings })
+}
+
+/// The images that the listings tell of, without a report.
+pub(crate) fn listings_alone(args: &InputArgs) -> anyhow::Result<Unjoined> {
+    let listings = listings(args)?;
+    let mut images = Report::default();
+    let mut filled = listings
+        .iter()
+        .filter(|(_, listing)| !listing.kernel.images.is_empty());
+    if let Some((_, listing)) = filled.next().or(listings.last()) {
+        images.kernel.basis = listing.kernel.basis;
+    }
+    Ok(Unjoined {
+        reports: vec![images],
+        listings,
+    })
+}
+
+fn listings(args: &InputArgs) -> anyhow::Result<Vec<(PathBuf, Report)>> {
+    let mut listings = Vec::new();
+    for path in &args.kextstat {
+        let read = read(path, Some("kextstat"))?;
+        listings.extend(read.into_iter().map(|listing| (path.clone(), listing)));
+    }
+    Ok(listings)
+}
+
+impl Unjoined {
+    /// All that was read: reports and listings.
+    pub(crate) fn reports(&self) -> impl Iterator<Item = &Report> {
+        let listings = self.listings.iter().map(|(_, listing)| listing);
+        self.reports.iter().chain(listings)
+    }
+
+    /// The traces with the listings joined to them.
+    ///
+    /// A listing can want the kernel's slide, and where nothing states it, `slide` is asked for the
+    /// one that the code of the kernel shows.
+    pub(crate) fn join(self, slide: impl Fn(&Report) -> Option<Slide>) -> Vec<Report> {
+        let mut reports = self.reports;
+        for (path, listing) in &self.listings {
             for report in &mut reports {
-                let Err(mismatch) = join(report, &listing) else {
+                let Err(mismatch) = join(report, listing) else {
                     continue;
                 };
-                if let Some(slide) = kernel_slide(report, symbols, options) {
+                if let Some(slide) = slide(report) {
                     report.kernel.slides.push((SlideOf::Kernel, slide));
                     report.notes.push(Note::new(format!(
                         "the kernel's slide {slide} is not stated but inferred: the only one at which the code of the kernel fits the stacks"
                     )));
-                    if join(report, &listing).is_ok() {
+                    if join(report, listing).is_ok() {
                         continue;
                     }
                 }
-                let why = format!("{} is not used: {mismatch}", listing_path.display());
+                let why = format!("{} is not used: {mismatch}", path.display());
                 report.notes.push(Note::new(why));
             }
         }
+        reports
     }
-    Ok(reports)
 }
 
 /// Takes the slide that the user gives. What the report states itself stays behind it.
@@ -175,7 +180,12 @@ fn named(name: &str) -> anyhow::Result<&'static Format> {
 }
 
 /// Every symbol file named. Those that cannot be used are among its errors.
-pub(crate) fn symbols(args: &SymbolArgs) -> SymbolSet {
+///
+/// The index and the usual places of a Mac fill what the named files leave.
+pub(crate) fn symbols<'a>(
+    args: &SymbolArgs,
+    reports: impl IntoIterator<Item = &'a Report>,
+) -> SymbolSet {
     let placed = |role, files: &[crate::args::Placed]| {
         let requests = files.iter().map(move |file| Request {
             role,
@@ -184,7 +194,7 @@ pub(crate) fn symbols(args: &SymbolArgs) -> SymbolSet {
         });
         requests.collect::<Vec<_>>()
     };
-    let bare = |role, paths: &[std::path::PathBuf]| {
+    let bare = |role, paths: &[PathBuf]| {
         let requests = paths.iter().map(move |path| Request {
             role,
             path: path.clone(),
@@ -196,7 +206,14 @@ pub(crate) fn symbols(args: &SymbolArgs) -> SymbolSet {
     requests.extend(placed(Role::Kext, &args.kext));
     requests.extend(bare(Role::Dsym, &args.dsym));
     requests.extend(bare(Role::Found, &args.symbols));
-    SymbolSet::open(&requests)
+    if !args.no_search {
+        requests.extend(bare(Role::Found, &places::indexed(reports)));
+        requests.extend(bare(Role::Found, &places::usual()));
+    }
+    let reading = progress::start("reading symbol files");
+    let symbols = SymbolSet::open(&requests);
+    drop(reading);
+    symbols
 }
 
 /// Says which symbol files could not be used, beside the answer that has them too.

@@ -6,6 +6,7 @@ mod exit;
 mod input;
 mod output;
 mod pager;
+mod places;
 mod progress;
 
 use std::process::ExitCode;
@@ -28,6 +29,9 @@ fn main() -> ExitCode {
         Command::Dump(args) => cmd::dump::run(args),
         Command::Place(args) => cmd::place::run(args),
         Command::Lookup(args) => cmd::lookup::run(args),
+        Command::Link(args) => cmd::link::run(args),
+        Command::Lldb(args) => cmd::lldb::run(args),
+        Command::Index(args) => cmd::index::run(args),
         Command::Annotate(args) => cmd::annotate::run(args),
         Command::Formats(args) => cmd::formats::run(args),
     };

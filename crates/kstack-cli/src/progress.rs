@@ -1,42 +1,29 @@
-//! What takes long, on a line of its own that goes away.
+//! What is shown on a terminal while something takes long.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
+use std::time::Duration;
 
-/// Reports smaller than this are done before anyone wonders.
-const HUGE: usize = 16 << 20;
+use indicatif::{ProgressBar, ProgressDrawTarget};
 
-/// A line on the terminal that tells what is being done.
+/// A sign of life on standard error; gone when it is dropped.
 #[derive(Debug)]
-pub(crate) struct Progress {
-    is_shown: bool,
-}
+pub(crate) struct Progress(ProgressBar);
 
-impl Progress {
-    /// Shows something only when standard error is a terminal and the work is for so many bytes.
-    pub(crate) fn of(bytes: usize) -> Progress {
-        Progress {
-            is_shown: bytes >= HUGE && io::stderr().is_terminal(),
-        }
-    }
-
-    /// What is being done now.
-    pub(crate) fn step(&self, what: &str) {
-        if self.is_shown {
-            // There is nobody to tell when standard error is closed.
-            let _ = write!(io::stderr().lock(), "\r\u{1b}[Kkstack: {what} …");
-        }
-    }
-
-    /// Takes the line away, before the answer is written to the same terminal.
-    pub(crate) fn clear(&self) {
-        if self.is_shown {
-            let _ = write!(io::stderr().lock(), "\r\u{1b}[K");
-        }
-    }
+/// Shows what is going on, if a person is looking.
+pub(crate) fn start(what: &str) -> Progress {
+    let target = match io::stderr().is_terminal() {
+        true => ProgressDrawTarget::stderr(),
+        false => ProgressDrawTarget::hidden(),
+    };
+    let bar = ProgressBar::with_draw_target(None, target);
+    // File names may hold what a terminal takes for commands.
+    bar.set_message(what.replace(|c: char| c.is_control(), "?"));
+    bar.enable_steady_tick(Duration::from_millis(120));
+    Progress(bar)
 }
 
 impl Drop for Progress {
     fn drop(&mut self) {
-        self.clear();
+        self.0.finish_and_clear();
     }
 }

@@ -16,6 +16,13 @@ pub(crate) struct Dwarf<'a> {
     size: usize,
 }
 
+/// Rows of the line table on either side that are looked at for a line.
+const ROWS_NEAR: usize = 8;
+/// Rows of one function that are read.
+const ROWS_READ: usize = 0x1_0000;
+/// How far behind an address its line is looked for.
+const BYTES_BEHIND: u64 = 64;
+
 /// What DWARF says about an address.
 #[derive(Debug, Default)]
 pub(crate) struct Answer {
@@ -93,6 +100,38 @@ impl<'a> Dwarf<'a> {
         .ok()?
     }
 
+    /// The nearest line to an address that has none, in the same function, inlined ones included:
+    /// that before it, else that behind it.
+    pub(crate) fn line_near(&self, at: u64, start: u64, frames: &[SourceFrame]) -> Option<u32> {
+        let is_same = |there: &[SourceFrame]| {
+            let functions = |frames: &[SourceFrame]| -> Vec<Option<String>> {
+                frames.iter().map(|frame| frame.function.clone()).collect()
+            };
+            functions(there) == functions(frames)
+        };
+        // One question, however many rows it tries: damage cannot make it cost more.
+        bounded(self.size, || {
+            let before = self.lines_between(start, at)?;
+            let before = before.iter().rev().take(ROWS_NEAR);
+            let behind = self.lines_between(at, at.saturating_add(BYTES_BEHIND))?;
+            for (at, line) in before.chain(behind.iter().take(ROWS_NEAR)) {
+                if is_same(&self.answer(*at)?.frames) {
+                    return Ok(Some(*line));
+                }
+            }
+            Ok(None)
+        })
+        .ok()?
+    }
+
+    /// Addresses that have a line, in ascending order.
+    fn lines_between(&self, low: u64, high: u64) -> Result<Vec<(u64, u32)>, gimli::Error> {
+        let rows = self.context.find_location_range(low, high)?;
+        let rows = rows.take(ROWS_READ);
+        let lines = rows.filter_map(|(at, _, location)| Some((at, location.line?)));
+        Ok(lines.collect())
+    }
+
     /// Whether any function has an address. An empty dSYM has units and no code.
     pub(crate) fn has_functions(bytes: &'a [u8]) -> Result<bool, String> {
         let (dwarf, size) = sections(bytes)?;
@@ -143,6 +182,7 @@ fn source_frame(raw: Option<String>, location: Option<Location<'_>>) -> SourceFr
         column: location
             .and_then(|location| location.column)
             .filter(|&column| column != 0),
+        nearby: false,
     }
 }
 

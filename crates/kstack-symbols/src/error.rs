@@ -34,8 +34,6 @@ pub enum SymbolErrorKind {
     BadBundle(String),
     /// A Mach-O whose structure is damaged, as a fragment.
     Damaged(String),
-    /// A kernel collection: kernel and kexts linked together.
-    KernelCollection,
     /// A dSYM of another build than the binary it was found beside or given for.
     OtherBuild {
         /// UUID of the dSYM.
@@ -81,9 +79,6 @@ impl fmt::Display for SymbolErrorKind {
             }
             SymbolErrorKind::BadBundle(why) => write!(f, "not a usable bundle: {why}"),
             SymbolErrorKind::Damaged(why) => write!(f, "damaged: {why}"),
-            SymbolErrorKind::KernelCollection => f.write_str(
-                "a kernel collection, whose names are mostly stripped; pass the kernel of its KDK, and the .kext bundles",
-            ),
             SymbolErrorKind::OtherBuild { dsym, binary } => write!(
                 f,
                 "belongs to another build: its UUID is {}, the binary's is {}; pass the dSYM made with that binary",

@@ -182,6 +182,7 @@ fn symbol_file(file: &Loaded, slices: Vec<SymbolSource>) -> Option<SymbolFile> {
         role: file.role,
         path: file.path.clone(),
         placed: file.placed.clone(),
+        kdk: file.kdk.clone(),
         slices,
     })
 }

@@ -27,31 +27,44 @@
     clippy::unwrap_used
 )]
 
+mod bounds;
 mod bundle;
 mod bytes;
 mod callsites;
+mod collection;
+mod debug_map;
 mod demangle;
 mod dwarf;
 mod error;
 mod exports;
 mod guard;
+mod index;
 mod join;
+mod kdk;
 mod leb128;
 mod load;
 mod macho;
-mod moves;
 mod names;
+mod object_file;
 mod open;
 mod part;
+mod prelink;
+mod relink;
+mod relocations;
 mod search;
 mod set;
+mod shift;
 mod slices;
 mod source;
 mod table;
+mod unpack;
 
 pub use callsites::{After, CallSites, Code, Reach, Target};
+pub use collection::Collection;
 pub use error::{SymbolError, SymbolErrorKind};
+pub use index::{Index, Indexed};
 pub use names::Names;
+pub use relink::{Linked, link};
 pub use set::{Request, Role, StatedPlace, SymbolFile, SymbolSet};
 pub use source::{
     Certainty, Detail, FileKind, ImageIdentity, Named, Section, Segment, SourceFrame, SymbolSource,

@@ -1,16 +1,15 @@
 //! One file the user named, or a search found: its slices, and the dSYMs beside it.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use crate::bundle::{self, Content, Info};
 use crate::bytes::Bytes;
-use crate::macho::Image;
-use crate::moves::Moves;
 use crate::open;
 use crate::part::Part;
 use crate::slices::slices;
+use crate::unpack::unpack;
 use crate::{FileKind, Role, StatedPlace, SymbolError, SymbolErrorKind};
+use crate::{collection, collection::Held};
 
 /// Other dSYM bundles in the folder that are looked at for one with the right UUID.
 const MOST_BESIDE: usize = 64;
@@ -22,6 +21,8 @@ pub(crate) struct Loaded {
     /// As named, or as found.
     pub(crate) path: String,
     pub(crate) placed: Option<StatedPlace>,
+    /// The KDK that it is one of several kernels of.
+    pub(crate) kdk: Option<String>,
     pub(crate) info: Info,
     /// Name of the executable file, or of the file in the dSYM.
     pub(crate) executable: String,
@@ -29,6 +30,8 @@ pub(crate) struct Loaded {
     /// Slices of dSYMs that lie beside it.
     pub(crate) beside: Vec<Beside>,
     pub(crate) errors: Vec<SymbolError>,
+    /// The images in it, when it is a kernel collection.
+    pub(crate) members: Vec<Loaded>,
 }
 
 /// A slice of a dSYM found beside a binary.
@@ -54,8 +57,27 @@ impl Loaded {
             parts: Vec::new(),
             beside: Vec::new(),
             errors: Vec::new(),
+            members: Vec::new(),
+            kdk: None,
             path,
             placed,
+        }
+    }
+
+    /// An image of a collection. The kernel is what the user named; of the kexts there are hundreds, and
+    /// those that the report knows are taken.
+    fn member(of: &Loaded, member: collection::Member) -> Loaded {
+        let is_kernel = member.part.image.kind == FileKind::Kernel;
+        let role = match of.role {
+            Role::Kernel if is_kernel => Role::Kernel,
+            _ => Role::Found,
+        };
+        Loaded {
+            info: member.info,
+            executable: member.executable,
+            parts: vec![member.part.clone()],
+            placed: of.placed.clone().filter(|_| role == Role::Kernel),
+            ..Loaded::empty(role, member.part.path, None)
         }
     }
 
@@ -67,9 +89,14 @@ impl Loaded {
 
     /// Adds the slices of a file. A damaged slice costs itself.
     fn add_slices(&mut self, path: &str, bytes: Result<Bytes, SymbolErrorKind>) {
-        let (parts, errors) = parts(path, bytes);
-        self.parts.extend(parts);
-        self.errors.extend(errors);
+        for held in held(path, bytes) {
+            self.parts.extend(held.part);
+            self.errors.extend(held.errors);
+            for member in held.members {
+                let member = Loaded::member(self, member);
+                self.members.push(member);
+            }
+        }
     }
 }
 
@@ -115,28 +142,24 @@ pub(crate) fn path(role: Role, path: &Path, placed: Option<StatedPlace>) -> Load
     loaded
 }
 
-fn parts(path: &str, bytes: Result<Bytes, SymbolErrorKind>) -> (Vec<Part>, Vec<SymbolError>) {
-    let error = |kind| SymbolError {
-        path: path.to_owned(),
-        kind,
+/// What each slice of a file holds, in the file's order.
+fn held(path: &str, bytes: Result<Bytes, SymbolErrorKind>) -> Vec<Held> {
+    let read = |slice: Bytes| collection::read(path, unpack(slice)?);
+    let slices = bytes.and_then(unpack).and_then(|bytes| slices(&bytes));
+    let held: Vec<_> = match slices {
+        Ok(slices) => slices.into_iter().map(read).collect(),
+        Err(kind) => vec![Err(kind)],
     };
-    let slices = match bytes.and_then(|bytes| slices(&bytes)) {
-        Ok(slices) => slices,
-        Err(kind) => return (Vec::new(), vec![error(kind)]),
+    let failed = |kind| Held {
+        errors: vec![SymbolError {
+            path: path.to_owned(),
+            kind,
+        }],
+        ..Held::default()
     };
-    let (mut parts, mut errors) = (Vec::new(), Vec::new());
-    for bytes in slices {
-        match Image::parse(bytes.as_slice()) {
-            Ok(image) => parts.push(Part {
-                image: Arc::new(image),
-                bytes,
-                path: path.to_owned(),
-                moves: Moves::default(),
-            }),
-            Err(kind) => errors.push(error(kind)),
-        }
-    }
-    (parts, errors)
+    held.into_iter()
+        .map(|held| held.unwrap_or_else(failed))
+        .collect()
 }
 
 /// The error of a missing executable says which file the bundle lacks.
@@ -202,9 +225,9 @@ fn add_dsym(loaded: &mut Loaded, dsym: &Path, files: &[PathBuf], has_its_name: b
     for file in files {
         let shown = shown_in_bundle(dsym, file, files.len());
         // A dSYM that was not asked for and cannot be read is as good as none.
-        let (parts, _) = parts(&shown, open::map(file));
-        let parts = parts
-            .into_iter()
+        let held = held(&shown, open::map(file)).into_iter();
+        let parts = held
+            .filter_map(|held| held.part)
             .filter(|part| part.image.kind == FileKind::Dsym);
         loaded
             .beside

@@ -12,6 +12,7 @@ use kstack_model::{Arch, Uuid, VmAddr};
 use scroll::Pread;
 use scroll::ctx::SizeWith;
 
+use crate::relocations::Stubs;
 use crate::{FileKind, Section, Segment, SymbolErrorKind};
 
 /// A kernel has some twenty segments; only damage makes more of them than this.
@@ -33,11 +34,47 @@ pub(crate) struct Image {
     pub(crate) has_page_zero: bool,
     /// Whether its load commands end early.
     pub(crate) is_cut: bool,
+    /// The images in a kernel collection; `None` for every other file.
+    pub(crate) entries: Option<Vec<Entry>>,
+    /// What of the file lies in memory, by segment.
+    pub(crate) mapped: Vec<Mapped>,
     symtab: Option<lc::SymtabCommand>,
+    pub(crate) relocations: Option<lc::DysymtabCommand>,
+    pub(crate) stubs: Vec<Stubs>,
     function_starts: Option<Range<usize>>,
     exports: Option<Range<usize>>,
     ctx: Ctx,
     linked_at: u64,
+}
+
+/// One image of a kernel collection (`struct fileset_entry_command`, cctools-1010.6, `mach-o/loader.h`).
+#[derive(Clone, Debug)]
+pub(crate) struct Entry {
+    /// The bundle identifier.
+    pub(crate) id: String,
+    /// Where its header lies in the slice.
+    pub(crate) offset: u64,
+}
+
+/// The part of a segment that comes from the file.
+#[derive(Clone, Debug)]
+pub(crate) struct Mapped {
+    pub(crate) segment: String,
+    /// Where it is linked.
+    pub(crate) address: u64,
+    /// Where it lies in the slice.
+    pub(crate) offset: usize,
+    pub(crate) size: usize,
+}
+
+impl Mapped {
+    /// The bytes from a linked address to the end of the segment; what lies outside the file is cut.
+    pub(crate) fn from<'a>(&self, address: u64, bytes: &'a [u8]) -> Option<&'a [u8]> {
+        let before = usize::try_from(address.checked_sub(self.address)?).ok()?;
+        let left = self.size.checked_sub(before)?;
+        let rest = bytes.get(self.offset.checked_add(before)?..)?;
+        Some(rest.get(..left).unwrap_or(rest))
+    }
 }
 
 /// A section as symbols see it.
@@ -48,6 +85,17 @@ struct Numbered {
     /// Where its bytes are in the slice.
     offset: usize,
 }
+
+/// A debugging entry of the symbol table.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Stab<'a> {
+    pub(crate) kind: u8,
+    pub(crate) value: u64,
+    pub(crate) name: &'a [u8],
+}
+
+/// A path or a mangled name is shorter. Damaged entries may all point into one name without an end.
+const LONGEST_STAB: usize = 0x1000;
 
 /// A name for code from the symbol table.
 #[derive(Clone, Copy, Debug)]
@@ -60,18 +108,23 @@ pub(crate) struct RawSymbol {
 
 impl Image {
     pub(crate) fn parse(bytes: &[u8]) -> Result<Image, SymbolErrorKind> {
+        Image::parse_at(bytes, 0)
+    }
+
+    /// Reads the image whose header lies at `start`. Everything it refers to counts from the start of
+    /// `bytes`, as in a kernel collection.
+    pub(crate) fn parse_at(bytes: &[u8], start: usize) -> Result<Image, SymbolErrorKind> {
         let damaged = |what: &str| SymbolErrorKind::Damaged(what.to_owned());
         let (_, ctx) =
-            parse_magic_and_ctx(bytes, 0).map_err(|_| damaged("the header ends early"))?;
+            parse_magic_and_ctx(bytes, start).map_err(|_| damaged("the header ends early"))?;
         let ctx = ctx.ok_or_else(|| damaged("a slice that is not a Mach-O file"))?;
         let header: Header = bytes
-            .pread_with(0, ctx)
+            .pread_with(start, ctx)
             .map_err(|_| damaged("the header ends early"))?;
         let kind = match header.filetype {
             header::MH_EXECUTE => FileKind::Kernel,
             header::MH_KEXT_BUNDLE | header::MH_OBJECT => FileKind::Kext,
             header::MH_DSYM => FileKind::Dsym,
-            header::MH_FILESET => return Err(SymbolErrorKind::KernelCollection),
             _ => FileKind::Other,
         };
         let mut image = Image {
@@ -83,13 +136,18 @@ impl Image {
             has_dwarf: false,
             has_page_zero: false,
             is_cut: false,
+            entries: (header.filetype == header::MH_FILESET).then(Vec::new),
+            mapped: Vec::new(),
             symtab: None,
+            relocations: None,
+            stubs: Vec::new(),
             function_starts: None,
             exports: None,
             ctx,
             linked_at: 0,
         };
-        image.is_cut = !image.read_commands(bytes, header.ncmds);
+        let commands = start + Header::size_with(&ctx.container);
+        image.is_cut = !image.read_commands(bytes, commands, header.ncmds);
         if image.sections.is_empty() && image.segments.is_empty() {
             return Err(damaged("no segments"));
         }
@@ -99,8 +157,8 @@ impl Image {
 
     /// Reads the load commands one by one. A damaged one costs those behind
     /// it, because they cannot be found; then the answer is `false`.
-    fn read_commands(&mut self, bytes: &[u8], count: usize) -> bool {
-        let mut at = Header::size_with(&self.ctx.container);
+    fn read_commands(&mut self, bytes: &[u8], start: usize, count: usize) -> bool {
+        let mut at = start;
         for _ in 0..count {
             let Ok(command) = bytes.pread_with::<lc::LoadCommandHeader>(at, self.ctx.le) else {
                 return false;
@@ -129,6 +187,8 @@ impl Image {
                     .filter(|uuid| !uuid.is_nil());
             }
             lc::LC_SEGMENT | lc::LC_SEGMENT_64 => self.read_segment(command, body),
+            lc::LC_FILESET_ENTRY => self.read_entry(body),
+            lc::LC_DYSYMTAB => self.relocations = body.pread_with(0, le).ok(),
             lc::LC_SYMTAB => self.symtab = body.pread_with(0, le).ok(),
             lc::LC_FUNCTION_STARTS => self.function_starts = blob(body, le),
             lc::LC_DYLD_EXPORTS_TRIE => self.exports = blob(body, le),
@@ -144,10 +204,35 @@ impl Image {
         }
     }
 
+    fn read_entry(&mut self, body: &[u8]) {
+        let le = self.ctx.le;
+        // Address, offset in the file, and where in the command the name starts.
+        let offset = body.pread_with::<u64>(16, le);
+        let name = body.pread_with::<u32>(24, le);
+        let (Ok(offset), Ok(name), Some(entries)) = (offset, name, &mut self.entries) else {
+            return;
+        };
+        let name = body.get(to_usize(name)..).unwrap_or_default();
+        let name = name.split(|&byte| byte == 0).next().unwrap_or_default();
+        let id = String::from_utf8_lossy(name).into_owned();
+        entries.push(Entry { id, offset });
+    }
+
     fn read_segment(&mut self, command: u32, body: &[u8]) {
         let Some(header) = SegmentHeader::read(command, body, self.ctx.le) else {
             return;
         };
+        let in_file = header.in_file.1.min(header.size);
+        if let (Ok(offset), Ok(size)) =
+            (usize::try_from(header.in_file.0), usize::try_from(in_file))
+        {
+            self.mapped.push(Mapped {
+                segment: header.name.clone(),
+                address: header.start,
+                offset,
+                size,
+            });
+        }
         let mut sections = Vec::new();
         let mut at = header.sections_at;
         for _ in 0..header.section_count {
@@ -159,8 +244,13 @@ impl Image {
             if self.sections.len() == usize::from(symbols::MAX_SECT) {
                 break;
             }
+            let start_of_section = at;
             at += RawSection::size_with(&ctx);
             let section = section(&raw);
+            if command == lc::LC_SEGMENT_64 {
+                let reserved = body.get(start_of_section + RESERVED..).unwrap_or_default();
+                self.stubs.extend(stubs(&raw, reserved, self.ctx.le));
+            }
             self.has_dwarf |= section.name == "__debug_info" && raw.size > 0;
             self.sections.push(Numbered {
                 range: section.range.start.0..section.range.end.0,
@@ -216,6 +306,21 @@ impl Image {
         })
     }
 
+    /// The bytes from a linked address to the end of its segment.
+    pub(crate) fn bytes_at<'a>(&self, address: u64, bytes: &'a [u8]) -> Option<&'a [u8]> {
+        let mut mapped = self.mapped.iter();
+        mapped.find_map(|segment| segment.from(address, bytes).filter(|rest| !rest.is_empty()))
+    }
+
+    /// Where a linked address lies in the slice.
+    pub(crate) fn offset_of(&self, address: u64) -> Option<usize> {
+        let mut mapped = self.mapped.iter();
+        mapped.find_map(|segment| {
+            let before = usize::try_from(address.checked_sub(segment.address)?).ok()?;
+            (before < segment.size).then_some(segment.offset.checked_add(before)?)
+        })
+    }
+
     pub(crate) fn has_symbols(&self) -> bool {
         self.symtab.is_some_and(|table| table.nsyms > 0)
     }
@@ -253,6 +358,43 @@ impl Image {
             })
     }
 
+    /// Debugging entries of the symbol table, in its order.
+    pub(crate) fn stabs<'a>(&'a self, bytes: &'a [u8]) -> impl Iterator<Item = Stab<'a>> {
+        let table = self.symtab.unwrap_or_default();
+        let size = Nlist::size_with(&self.ctx);
+        let entries = bytes.get(to_usize(table.symoff)..).unwrap_or_default();
+        let entries = entries.chunks_exact(size).take(to_usize(table.nsyms));
+        entries.filter_map(move |entry| {
+            let symbol: Nlist = entry.pread_with(0, self.ctx).ok()?;
+            if !symbol.is_stab() {
+                return None;
+            }
+            let name = to_usize(table.stroff).checked_add(symbol.n_strx)?;
+            let rest = bytes.get(name..).unwrap_or_default();
+            let rest = rest.get(..LONGEST_STAB).unwrap_or(rest);
+            let name = rest.split(|&byte| byte == 0).next().unwrap_or_default();
+            Some(Stab {
+                kind: symbol.n_type,
+                value: symbol.n_value,
+                name,
+            })
+        })
+    }
+
+    /// The name of the symbol with this number, underscore included.
+    pub(crate) fn name_of_symbol<'a>(&self, number: usize, bytes: &'a [u8]) -> Option<&'a [u8]> {
+        let table = self.symtab?;
+        let size = Nlist::size_with(&self.ctx);
+        let at = number
+            .checked_mul(size)?
+            .checked_add(to_usize(table.symoff))?;
+        let symbol: Nlist = bytes.pread_with(at, self.ctx).ok()?;
+        let name = to_usize(table.stroff).checked_add(symbol.n_strx)?;
+        let rest = bytes.get(name..)?;
+        let rest = rest.get(..0x100).unwrap_or(rest);
+        rest.split(|&byte| byte == 0).next()
+    }
+
     /// Where functions start, as the file lists them.
     pub(crate) fn function_starts(&self, bytes: &[u8]) -> Vec<u64> {
         let list = self.function_starts.clone();
@@ -287,6 +429,8 @@ struct SegmentHeader {
     name: String,
     start: u64,
     size: u64,
+    /// Offset and size of what comes from the file.
+    in_file: (u64, u64),
     section_count: u32,
     sections_at: usize,
     container: Container,
@@ -300,6 +444,7 @@ impl SegmentHeader {
                 name: field_text(&raw.segname),
                 start: raw.vmaddr,
                 size: raw.vmsize,
+                in_file: (raw.fileoff, raw.filesize),
                 section_count: raw.nsects,
                 sections_at: lc::SIZEOF_SEGMENT_COMMAND_64,
                 container: Container::Big,
@@ -310,6 +455,7 @@ impl SegmentHeader {
             name: field_text(&raw.segname),
             start: u64::from(raw.vmaddr),
             size: u64::from(raw.vmsize),
+            in_file: (u64::from(raw.fileoff), u64::from(raw.filesize)),
             section_count: raw.nsects,
             sections_at: lc::SIZEOF_SEGMENT_COMMAND_32,
             container: Container::Little,
@@ -326,6 +472,23 @@ fn section(raw: &RawSection) -> Section {
         is_code,
         name,
     }
+}
+
+/// Where `reserved1` lies in a `struct section_64`; goblin leaves it out.
+const RESERVED: usize = 68;
+
+/// What a section of stubs says of itself: the index of its first symbol, and the size of one stub.
+fn stubs(raw: &RawSection, reserved: &[u8], le: scroll::Endian) -> Option<Stubs> {
+    const TYPE: u32 = 0xff;
+    let first_symbol = reserved.pread_with(0, le).ok()?;
+    let size: u32 = reserved.pread_with(4, le).ok()?;
+    let count = raw.size.checked_div(u64::from(size))?;
+    (raw.flags & TYPE == constants::S_SYMBOL_STUBS).then_some(Stubs {
+        address: raw.addr,
+        size,
+        count: u32::try_from(count).ok()?,
+        first_symbol,
+    })
 }
 
 fn blob(body: &[u8], le: scroll::Endian) -> Option<Range<usize>> {

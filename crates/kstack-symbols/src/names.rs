@@ -1,13 +1,14 @@
 //! Lookups: what all files of one build together say about an address.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use kstack_model::VmAddr;
 
 use crate::demangle::demangle;
 use crate::dwarf::{Answer, Dwarf, Function};
-use crate::moves::Moves;
 use crate::part::Part;
+use crate::shift::Shift;
 use crate::table::Found;
 use crate::{Certainty, Named, SourceFrame, SymbolError, SymbolErrorKind, SymbolSource};
 
@@ -23,26 +24,33 @@ pub struct Names<'a> {
 enum Debug<'a> {
     Unopened,
     Open(Box<OpenDebug<'a>>),
+    /// In the object files of a debug map; each is opened when an address of it is asked for.
+    Objects(BTreeMap<usize, Option<Box<Dwarf<'a>>>>),
     None,
 }
 
 /// The debug information of a file, asked with the addresses of the source.
 struct OpenDebug<'a> {
     dwarf: Dwarf<'a>,
-    moves: &'a Moves,
+    shift: &'a Shift,
 }
 
 impl OpenDebug<'_> {
     fn at(&self, here: u64) -> Result<Answer, String> {
-        match self.moves.there(here) {
+        match self.shift.across(here) {
             Some(there) => self.dwarf.at(there),
             None => Ok(Answer::default()),
         }
     }
 
     fn start_of(&self, function: &Function, here: u64) -> Option<u64> {
-        let there = self.moves.there(here)?;
-        self.moves.here(self.dwarf.start_of(function, there)?)
+        let there = self.shift.across(here)?;
+        self.shift.back(self.dwarf.start_of(function, there)?)
+    }
+
+    fn line_near(&self, here: u64, start: u64, frames: &[SourceFrame]) -> Option<u32> {
+        let (at, start) = (self.shift.across(here)?, self.shift.across(start)?);
+        self.dwarf.line_near(at, start, frames)
     }
 }
 
@@ -102,25 +110,40 @@ impl<'a> Names<'a> {
         if matches!(self.debug, Debug::Unopened) {
             self.debug = self.open();
         }
-        match &self.debug {
+        match &mut self.debug {
             Debug::Open(debug) => debug.at(at),
+            Debug::Objects(open) => match self.source.place_in_objects(at) {
+                Some(place) => {
+                    let dwarf = open.entry(place.object).or_insert_with(|| {
+                        let dwarf = Dwarf::open(place.file.bytes());
+                        dwarf.ok().map(Box::new)
+                    });
+                    let answer = dwarf.as_ref().map(|dwarf| dwarf.at(place.address));
+                    answer.unwrap_or_else(|| Ok(Answer::default()))
+                }
+                None => Ok(Answer::default()),
+            },
             Debug::Unopened | Debug::None => Ok(Answer::default()),
         }
     }
 
     /// Opens the debug information of the first part that has any, the dSYM before the binary.
     fn open(&mut self) -> Debug<'a> {
-        for (part, bytes) in self.source.parts().iter().zip(&self.files).rev() {
+        let parts = self.source.parts().iter().zip(&self.files);
+        for (part, bytes) in parts.rev() {
             if !part.image.has_dwarf {
                 continue;
             }
             match Dwarf::open(bytes) {
                 Ok(dwarf) => {
-                    let moves = &part.moves;
-                    return Debug::Open(Box::new(OpenDebug { dwarf, moves }));
+                    let shift = &part.shift;
+                    return Debug::Open(Box::new(OpenDebug { dwarf, shift }));
                 }
                 Err(why) => self.damage = Some(why),
             }
+        }
+        if !self.source.debug_map().is_empty() {
+            return Debug::Objects(BTreeMap::new());
         }
         Debug::None
     }
@@ -128,9 +151,15 @@ impl<'a> Names<'a> {
     fn by_dwarf(&self, at: u64, function: &Function, mut frames: Vec<SourceFrame>) -> Named {
         let start = match &self.debug {
             Debug::Open(debug) => debug.start_of(function, at),
+            Debug::Objects(open) => self.source.place_in_objects(at).and_then(|place| {
+                let dwarf = open.get(&place.object)?.as_ref()?;
+                let start = dwarf.start_of(function, place.address)?;
+                Some(start.wrapping_add(place.shift))
+            }),
             Debug::Unopened | Debug::None => None,
         };
         let start = start.unwrap_or(at);
+        self.give_line(at, start, &mut frames);
         let raw = match &function.raw {
             Some(raw) => self.without_label_underscore(raw, start),
             None => self.name_of_start(start),
@@ -145,6 +174,20 @@ impl<'a> Names<'a> {
             start: VmAddr(start),
             certainty: Certainty::Inside,
             frames,
+        }
+    }
+
+    /// Lets line 0 give way to the nearest real line of the same function.
+    fn give_line(&self, at: u64, start: u64, frames: &mut [SourceFrame]) {
+        let line = match (&self.debug, frames.first()) {
+            (Debug::Open(debug), Some(frame)) if frame.line.is_none() && frame.file.is_some() => {
+                debug.line_near(at, start, frames)
+            }
+            _ => None,
+        };
+        if let (Some(line), Some(frame)) = (line, frames.first_mut()) {
+            frame.line = Some(line);
+            frame.nearby = true;
         }
     }
 
@@ -194,13 +237,32 @@ impl<'a> Names<'a> {
             raw,
             name,
             start: found.start,
-            certainty: found.certainty,
+            certainty: self.certainty(&found, at),
             frames,
         })
     }
 
-    /// Whether DWARF knows the function at the symbol, and so that it ends before the address.
+    /// The nearest symbol names the function where the code confirms that it reaches so far.
+    fn certainty(&self, found: &Found<'_>, at: u64) -> Certainty {
+        let mapped = self.source.debug_map().function_at(at);
+        let is_mapped = mapped.is_some_and(|function| function.start == found.start.0);
+        let is_confirmed = found.certainty == Certainty::Nearest
+            && (is_mapped || self.source.bounds().confirm(found.start.0, at));
+        match is_confirmed {
+            true => Certainty::Inside,
+            false => found.certainty,
+        }
+    }
+
+    /// Whether the function at the symbol is known to end before the address: DWARF or a debug map knows it.
     fn ends_before(&self, found: &Found<'_>, at: u64) -> bool {
+        let map = self.source.debug_map();
+        if map.starts_at(found.start.0) {
+            // The linker counts what fills the gap to the next function; DWARF does not.
+            let mapped = map.function_at(at);
+            return mapped.is_none_or(|function| function.start != found.start.0)
+                || (found.start.0 != at && self.is_in_objects(found.start.0));
+        }
         let Debug::Open(debug) = &self.debug else {
             return false;
         };
@@ -209,6 +271,17 @@ impl<'a> Names<'a> {
         }
         let answer = debug.at(found.start.0);
         answer.is_ok_and(|answer| answer.function.is_some())
+    }
+
+    /// Whether the object file of an address has a function there.
+    fn is_in_objects(&self, at: u64) -> bool {
+        let (Debug::Objects(open), Some(place)) = (&self.debug, self.source.place_in_objects(at))
+        else {
+            return false;
+        };
+        let dwarf = open.get(&place.object).and_then(Option::as_ref);
+        let answer = dwarf.map(|dwarf| dwarf.at(place.address));
+        answer.is_some_and(|answer| answer.is_ok_and(|answer| answer.function.is_some()))
     }
 
     fn error(&self, why: String) -> SymbolError {

@@ -1,8 +1,9 @@
-//! The file system: the only file here that touches it.
+//! The file system: the only file here that touches it, but for the index.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
 
 use memmap2::Mmap;
 use walkdir::WalkDir;
@@ -54,6 +55,20 @@ pub(crate) fn plist(path: &Path) -> Result<Option<Vec<u8>>, SymbolErrorKind> {
     let mut start = file.take(LARGEST_PLIST);
     start.read_to_end(&mut bytes).map_err(unreadable)?;
     Ok(Some(bytes))
+}
+
+/// Whether there is a regular file; opening anything else could wait for ever.
+pub(crate) fn is_file(path: &Path) -> bool {
+    path.is_file()
+}
+
+/// When a file was changed last, in seconds since 1970.
+pub(crate) fn changed(path: &Path) -> Option<u64> {
+    let changed = fs::metadata(path)
+        .and_then(|metadata| metadata.modified())
+        .ok()?;
+    let since = changed.duration_since(UNIX_EPOCH).ok()?;
+    Some(since.as_secs())
 }
 
 pub(crate) fn is_folder(path: &Path) -> bool {
@@ -145,7 +160,7 @@ fn is_in_kext(path: &Path) -> bool {
         .any(|folder| has_extension(folder, "kext"))
 }
 
-fn starts_as_mach_o(path: &Path) -> io::Result<bool> {
+pub(crate) fn starts_as_mach_o(path: &Path) -> io::Result<bool> {
     let mut start = Vec::new();
     File::open(path)?.take(4).read_to_end(&mut start)?;
     Ok(is_mach_o(&start))

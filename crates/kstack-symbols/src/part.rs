@@ -3,9 +3,10 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use crate::Collection;
 use crate::bytes::Bytes;
 use crate::macho::Image;
-use crate::moves::Moves;
+use crate::shift::Shift;
 
 /// One slice of one file; clones share its bytes.
 #[derive(Clone, Debug)]
@@ -14,15 +15,17 @@ pub(crate) struct Part {
     pub(crate) bytes: Bytes,
     /// The file it is from.
     pub(crate) path: String,
-    /// Where its segments lie in the first file of its source.
-    pub(crate) moves: Moves,
+    /// The kernel collection it is linked into.
+    pub(crate) collection: Option<Arc<Collection>>,
+    /// How the addresses of the first file of its source become its own.
+    pub(crate) shift: Shift,
 }
 
 impl Part {
     /// Sections of instructions, at the addresses of the source.
     pub(crate) fn code(&self) -> impl Iterator<Item = Range<u64>> {
         self.image.code().filter_map(|range| {
-            let start = self.moves.here(range.start)?;
+            let start = self.shift.back(range.start)?;
             Some(start..start.saturating_add(range.end - range.start))
         })
     }

@@ -28,7 +28,7 @@ pub(crate) fn search(folder: &Path) -> Result<(Vec<Loaded>, Vec<String>), Symbol
             !is_program
         });
     }
-    loaded.retain(|file| !file.parts.is_empty());
+    loaded.retain(|file| !file.parts.is_empty() || !file.members.is_empty());
 
     let mut remarks = Vec::new();
     if searched.unreadable > 0 {

@@ -1,11 +1,13 @@
 //! The symbol files of a run.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use kstack_model::Address;
 use rayon::prelude::*;
 
 use crate::join::join;
+use crate::kdk::{self, Kdk};
 use crate::load::{self, Loaded};
 use crate::search::search;
 use crate::{SymbolError, SymbolSource};
@@ -52,6 +54,8 @@ pub struct SymbolFile {
     pub path: String,
     /// Where the user says it was loaded.
     pub placed: Option<StatedPlace>,
+    /// The KDK that it is one of several kernels of: the report decides which is meant.
+    pub kdk: Option<String>,
     /// One source per architecture.
     pub slices: Vec<SymbolSource>,
 }
@@ -74,6 +78,8 @@ pub struct SymbolFile {
 #[derive(Debug, Default)]
 pub struct SymbolSet {
     loaded: Vec<Loaded>,
+    /// The folders that were searched.
+    folders: Arc<[PathBuf]>,
     files: Vec<SymbolFile>,
     errors: Vec<SymbolError>,
     search_errors: Vec<SymbolError>,
@@ -88,14 +94,31 @@ impl SymbolSet {
     #[must_use]
     pub fn open(requests: &[Request]) -> SymbolSet {
         let opened: Vec<Opened> = requests.par_iter().map(Opened::new).collect();
-        let mut set = SymbolSet::default();
+        let searched = requests
+            .iter()
+            .filter(|request| request.role == Role::Found);
+        let mut set = SymbolSet {
+            folders: searched.map(|request| request.path.clone()).collect(),
+            ..SymbolSet::default()
+        };
         let mut found = Vec::new();
         for opened in opened {
-            set.loaded.extend(opened.named);
+            for mut named in opened.named {
+                let members = std::mem::take(&mut named.members);
+                set.loaded.push(named);
+                let (kernels, kexts) = members.into_iter().partition(is_named);
+                set.loaded.extend::<Vec<Loaded>>(kernels);
+                found.extend::<Vec<Loaded>>(kexts);
+            }
             found.extend(opened.found);
             set.search_errors.extend(opened.error);
             set.remarks.extend(opened.remarks);
         }
+        let within = found
+            .iter_mut()
+            .flat_map(|file| std::mem::take(&mut file.members));
+        let within: Vec<Loaded> = within.collect();
+        found.extend(within);
         found.sort_by(|one, other| one.path.cmp(&other.path));
         found.dedup_by(|one, other| one.path == other.path);
         set.loaded.extend(found);
@@ -111,7 +134,10 @@ impl SymbolSet {
         placed: Option<StatedPlace>,
         bytes: Vec<u8>,
     ) {
-        self.loaded.push(load::bytes(role, name, placed, bytes));
+        let mut loaded = load::bytes(role, name, placed, bytes);
+        let members = std::mem::take(&mut loaded.members);
+        self.loaded.push(loaded);
+        self.loaded.extend(members);
         self.join();
     }
 
@@ -137,14 +163,21 @@ impl SymbolSet {
 
     fn join(&mut self) {
         (self.files, self.errors) = join(&self.loaded);
+        for source in self.files.iter_mut().flat_map(|file| &mut file.slices) {
+            source.look_in(&self.folders);
+        }
         self.errors.extend(self.search_errors.iter().cloned());
     }
+}
+
+fn is_named(file: &Loaded) -> bool {
+    file.role != Role::Found
 }
 
 /// What came of one request.
 #[derive(Default)]
 struct Opened {
-    named: Option<Loaded>,
+    named: Vec<Loaded>,
     found: Vec<Loaded>,
     error: Option<SymbolError>,
     remarks: Vec<String>,
@@ -152,10 +185,15 @@ struct Opened {
 
 impl Opened {
     fn new(request: &Request) -> Opened {
+        if request.role == Role::Kernel
+            && let Some(kdk) = kdk::of(&request.path)
+        {
+            return Opened::kdk(request, &kdk);
+        }
         if request.role != Role::Found {
             let placed = request.placed.clone();
             return Opened {
-                named: Some(load::path(request.role, &request.path, placed)),
+                named: vec![load::path(request.role, &request.path, placed)],
                 ..Opened::default()
             };
         }
@@ -170,5 +208,27 @@ impl Opened {
                 ..Opened::default()
             },
         }
+    }
+
+    /// The kernels of a KDK, of which the report chooses one, and its kexts as if they had been found.
+    fn kdk(request: &Request, kdk: &Kdk) -> Opened {
+        let mut opened = Opened::default();
+        if let Some(extensions) = &kdk.extensions {
+            match search(extensions) {
+                Ok((found, remarks)) => {
+                    opened.found = found;
+                    opened.remarks = remarks;
+                }
+                Err(error) => opened.error = Some(error),
+            }
+        }
+        let kernels = kdk.kernels.par_iter().map(|kernel| {
+            let placed = request.placed.clone();
+            let mut kernel = load::path(Role::Kernel, kernel, placed);
+            kernel.kdk = Some(request.path.display().to_string());
+            kernel
+        });
+        opened.named = kernels.collect();
+        opened
     }
 }

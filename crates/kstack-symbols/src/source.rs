@@ -1,15 +1,20 @@
 //! What answers lookups for one image of one build.
 
 use std::ops::Range;
-use std::sync::OnceLock;
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
 
 use kstack_model::{Arch, Uuid, VmAddr};
 
 use crate::Names;
+use crate::bounds::{self, Bounds, Hints};
 use crate::callsites::Code;
+use crate::collection::Collection;
+use crate::debug_map::{DebugMap, Place};
 use crate::dwarf::Dwarf;
-use crate::moves::Moves;
 use crate::part::Part;
+use crate::relocations::Stubs;
+use crate::shift::Shift;
 use crate::table::Table;
 
 /// Who an image is.
@@ -109,6 +114,9 @@ pub struct SourceFrame {
     pub line: Option<u32>,
     /// Column in that line.
     pub column: Option<u32>,
+    /// The instruction has no line of its own: the compiler made it for several or for none. The line is
+    /// that of the nearest instruction of the same function that has one.
+    pub nearby: bool,
 }
 
 /// What kind of image a file is.
@@ -134,6 +142,10 @@ pub struct SymbolSource {
     linked_at: VmAddr,
     segments: Vec<Segment>,
     table: OnceLock<Table>,
+    bounds: OnceLock<Bounds>,
+    debug_map: OnceLock<DebugMap>,
+    /// Where object files of the build may be, besides where the linker had them.
+    folders: Arc<[PathBuf]>,
     knowledge: OnceLock<Knowledge>,
 }
 
@@ -149,7 +161,7 @@ impl SymbolSource {
     pub(crate) fn new(identity: ImageIdentity, mut parts: Vec<Part>) -> SymbolSource {
         if let Some((first, others)) = parts.split_first_mut() {
             for other in others {
-                other.moves = Moves::between(&first.image.segments, &other.image.segments);
+                other.shift = Shift::between(&first.image.segments, &other.image.segments);
             }
         }
         let first = parts.first().map(|part| &part.image);
@@ -160,6 +172,9 @@ impl SymbolSource {
             identity,
             parts,
             table: OnceLock::new(),
+            bounds: OnceLock::new(),
+            debug_map: OnceLock::new(),
+            folders: Arc::from([]),
             knowledge: OnceLock::new(),
         }
     }
@@ -186,6 +201,12 @@ impl SymbolSource {
     #[must_use]
     pub fn segments(&self) -> &[Segment] {
         &self.segments
+    }
+
+    /// The kernel collection it is linked into, if it is.
+    #[must_use]
+    pub fn collection(&self) -> Option<&Collection> {
+        self.parts.first()?.collection.as_deref()
     }
 
     /// How much it knows.
@@ -239,9 +260,65 @@ impl SymbolSource {
         self.table.get_or_init(|| Table::of(&self.parts))
     }
 
-    fn knowledge(&self) -> &Knowledge {
-        self.knowledge.get_or_init(|| Knowledge::of(&self.parts))
+    /// Says in which folders to look for object files.
+    pub(crate) fn look_in(&mut self, folders: &Arc<[PathBuf]>) {
+        self.folders = Arc::clone(folders);
     }
+
+    /// Where the object file of an address has it, if that file is there.
+    pub(crate) fn place_in_objects(&self, at: u64) -> Option<Place<'_>> {
+        self.debug_map().place(at, &self.folders)
+    }
+
+    /// The debug map of the binary; empty where the debug information is at hand.
+    pub(crate) fn debug_map(&self) -> &DebugMap {
+        self.debug_map.get_or_init(|| {
+            let has_dwarf = self.parts.iter().any(|part| part.image.has_dwarf);
+            match self.parts.first().filter(|_| !has_dwarf) {
+                Some(part) => DebugMap::of(&part.image, part.bytes.as_slice()),
+                None => DebugMap::default(),
+            }
+        })
+    }
+
+    /// How far functions surely reach, read from the code on the first question.
+    pub(crate) fn bounds(&self) -> &Bounds {
+        self.bounds.get_or_init(|| match self.parts.first() {
+            Some(part) => recover(part, self.table()),
+            None => Bounds::default(),
+        })
+    }
+
+    fn knowledge(&self) -> &Knowledge {
+        self.knowledge.get_or_init(|| {
+            let mut knowledge = Knowledge::of(&self.parts);
+            let (map, first) = (self.debug_map(), self.parts.first());
+            if let Some(part) = first.filter(|_| !map.is_empty()) {
+                if map.has_objects(&self.folders) {
+                    knowledge.detail = Detail::Lines;
+                }
+                let remarks = map.remarks(&part.path, &self.folders);
+                knowledge.remarks.extend(remarks);
+            }
+            knowledge
+        })
+    }
+}
+
+/// Function bounds of the binary, the first part; a dSYM has no code.
+fn recover(part: &Part, table: &Table) -> Bounds {
+    let (image, bytes) = (&part.image, part.bytes.as_slice());
+    let base = part.collection.as_ref();
+    let base = base.map_or(image.linked_at(), |collection| collection.linked_at);
+    let mut starts = bounds::pointers(image, bytes, base.0);
+    starts.extend(table.addresses());
+    starts.extend(bounds::unwind_starts(image, bytes));
+    let hints = Hints {
+        starts,
+        never_return: image.never_returning(bytes),
+        stubs: image.stubs.iter().map(Stubs::range).collect(),
+    };
+    Bounds::recover(image.arch, image.code_bytes(bytes).collect(), hints)
 }
 
 impl Knowledge {

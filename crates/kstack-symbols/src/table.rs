@@ -50,7 +50,7 @@ impl Table {
         for (file, part) in parts.iter().enumerate() {
             let (image, bytes) = (&part.image, part.bytes.as_slice());
             for symbol in image.symbols(bytes) {
-                let Some(address) = part.moves.here(symbol.address) else {
+                let Some(address) = part.shift.back(symbol.address) else {
                     continue;
                 };
                 let name = text_at(bytes, symbol.name, RANKED);
@@ -62,7 +62,7 @@ impl Table {
                 });
             }
             let listed = image.function_starts(bytes).into_iter();
-            starts.extend(listed.filter_map(|start| part.moves.here(start)));
+            starts.extend(listed.filter_map(|start| part.shift.back(start)));
             code.extend(part.code().map(|range| (range.start, range.end)));
         }
         sort(&mut code);
@@ -104,6 +104,11 @@ impl Table {
             (Some(symbol), None) => Some(symbol.found(Certainty::Nearest)),
             (None, None) => None,
         }
+    }
+
+    /// Every address that has a name.
+    pub(crate) fn addresses(&self) -> impl Iterator<Item = u64> {
+        self.symbols.iter().map(|symbol| symbol.address)
     }
 
     /// The name at exactly this address.
@@ -217,7 +222,7 @@ fn exported(parts: &[Part], code: &[(u64, u64)]) -> Vec<Symbol> {
         let trie = part.image.export_trie(part.bytes.as_slice());
         for (name, offset) in exports(trie) {
             let linked = part.image.linked_at().0.wrapping_add(offset);
-            let Some(address) = part.moves.here(linked) else {
+            let Some(address) = part.shift.back(linked) else {
                 continue;
             };
             if section_of(code, address).is_some() && !name.is_empty() {

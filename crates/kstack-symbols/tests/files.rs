@@ -291,7 +291,10 @@ fn every_wrong_file_is_told_by_what_it_is() {
             "climbing.kext",
             "not a usable bundle: the CFBundleExecutable of Contents/Info.plist is",
         ),
-        ("collection", "a kernel collection"),
+        (
+            "collection",
+            "damaged: a kernel collection without images in it",
+        ),
     ] {
         let symbols = open(&[(Role::Kext, &at(name))]);
         let error = only_error(&folder, &symbols);

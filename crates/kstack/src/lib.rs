@@ -55,6 +55,7 @@
 )]
 
 pub mod annotate;
+pub mod debugger;
 pub mod diagnose;
 pub mod leaks;
 pub mod missing;

@@ -27,7 +27,7 @@ pub struct MissingImage {
     /// Frames in it.
     pub frames: usize,
     /// What to pass, as an option with its value.
-    pub pass: &'static str,
+    pub pass: String,
 }
 
 /// Kernel frames that lie in no known image.
@@ -111,7 +111,7 @@ impl Missing {
                 missing.images.push(MissingImage {
                     image: index,
                     frames: image.frames,
-                    pass: what_to_pass(image),
+                    pass: what_to_pass(image, trace.report.machine.os_build.as_deref()),
                 });
             } else {
                 missing.user_images += 1;
@@ -129,16 +129,29 @@ impl Missing {
     }
 }
 
-fn what_to_pass(image: &TraceImage) -> &'static str {
+fn what_to_pass(image: &TraceImage, build: Option<&str>) -> String {
     let this_build = image.image.uuid.is_some();
-    match image.image.kind {
-        ImageKind::Kernel | ImageKind::KernelCollection if this_build => {
-            "--kernel PATH, the build with this UUID"
+    let pass = match image.image.kind {
+        // Kits go by the build of the system, and one fits by the UUID of its kernel.
+        ImageKind::Kernel => {
+            let whose = match this_build {
+                true => ", whose kernel has this UUID",
+                false => "",
+            };
+            return match build {
+                Some(build) => {
+                    format!("--kernel KDK, the Kernel Debug Kit of build {build}{whose}")
+                }
+                None if this_build => "--kernel PATH, the build with this UUID".to_owned(),
+                None => "--kernel PATH".to_owned(),
+            };
         }
-        ImageKind::Kernel | ImageKind::KernelCollection => "--kernel PATH",
+        ImageKind::KernelCollection if this_build => "--kernel PATH, the build with this UUID",
+        ImageKind::KernelCollection => "--kernel PATH",
         _ if this_build => "--kext PATH, the build with this UUID",
         _ => "--kext PATH",
-    }
+    };
+    pass.to_owned()
 }
 
 fn unknown_frames(trace: &Trace) -> Vec<UnknownFrames> {

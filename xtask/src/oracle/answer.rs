@@ -64,6 +64,9 @@ pub(crate) fn of_kstack(printed: &[u8]) -> Result<BTreeMap<u64, Answer>> {
 
 fn function_of_kstack(frame: &Value) -> Function {
     let raw = text(&frame["symbol_raw"]);
+    // The line of another instruction: this one has none, and llvm-symbolizer says so.
+    let is_nearby = frame["nearby"].as_bool() == Some(true);
+    let line = frame["line"].as_u64().filter(|_| !is_nearby);
     Function {
         name: if raw.is_empty() {
             text(&frame["symbol"])
@@ -71,7 +74,7 @@ fn function_of_kstack(frame: &Value) -> Function {
             raw
         },
         file: clean(&text(&frame["file"])),
-        line: frame["line"].as_u64().unwrap_or(0),
+        line: line.unwrap_or(0),
         column: frame["column"].as_u64().unwrap_or(0),
     }
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use clap::{Args, ValueEnum};
 use kstack::annotate::{AnnotateOptions, Annotator};
-use kstack::model::FrameKind;
+use kstack::model::{FrameKind, Note, Report};
 
 use crate::args::{InputArgs, OutputArgs, SymbolArgs};
 use crate::exit::Exit;
@@ -71,13 +71,13 @@ pub(crate) fn run(args: &Annotate) -> anyhow::Result<Exit> {
         args.text != stdin || args.report.as_deref() != Some(stdin),
         "text and report cannot both be read from standard input"
     );
-    let symbols = input::symbols(&args.symbols);
-    let images = input::images(
-        args.report.as_deref(),
-        &args.input,
-        &symbols,
-        &args.symbols.options(),
-    )?;
+    let input = match &args.report {
+        Some(report) => input::read_all(report, &args.input)?,
+        None => input::listings_alone(&args.input)?,
+    };
+    let symbols = input::symbols(&args.symbols, input.reports());
+    let slide = |report: &_| kstack::kernel_slide(report, &symbols, &args.symbols.options());
+    let images = images(args.report.as_deref(), input.join(slide));
     let options = AnnotateOptions {
         resolve: args.symbols.options(),
         kind: match args.return_addresses {
@@ -100,6 +100,22 @@ pub(crate) fn run(args: &Annotate) -> anyhow::Result<Exit> {
     .with_context(|| format!("annotating {}", args.text.display()))?;
     out.flush()?;
     Ok(exit)
+}
+
+/// The images of the report, or those that the listings made: of the first that has any.
+fn images(report: Option<&Path>, mut reports: Vec<Report>) -> Report {
+    let count = reports.len();
+    let lists_images = reports
+        .iter()
+        .position(|report| !report.kernel.images.is_empty());
+    let mut images = reports.swap_remove(lists_images.unwrap_or(0));
+    if let (Some(path), true) = (report, count > 1) {
+        images.notes.push(Note::new(format!(
+            "{} holds {count} traces; the images of the first that lists any are used",
+            path.display()
+        )));
+    }
+    images
 }
 
 /// Says what was given and does not serve: the text itself has no place for it.

@@ -10,6 +10,7 @@ use kstack::render::{RenderOptions, TraceIndex};
 
 use crate::args::{InputArgs, OutputArgs, SymbolArgs};
 use crate::exit::Exit;
+use crate::input::Unjoined;
 use crate::{input, output};
 
 /// Say who waits for whom, what is stuck, and what is missing.
@@ -54,13 +55,18 @@ pub(crate) enum Format {
 }
 
 pub(crate) fn run(args: &Diagnose) -> anyhow::Result<Exit> {
-    let symbols = input::symbols(&args.symbols);
+    let mut inputs = Vec::new();
+    for path in &args.reports {
+        inputs.push(input::read_all(path, &args.input)?);
+    }
+    let symbols = input::symbols(&args.symbols, inputs.iter().flat_map(Unjoined::reports));
+    let slide = |report: &_| kstack::kernel_slide(report, &symbols, &args.symbols.options());
     let shown = shown(args.all);
     let mut exit = Exit::Done;
     let mut out = output::open(&args.output)?;
     let mut first = true;
-    for path in &args.reports {
-        let reports = input::reports(path, &args.input, &symbols, &args.symbols.options())?;
+    for input in inputs {
+        let reports = input.join(slide);
         let parts = reports.len();
         for (index, report) in reports.into_iter().enumerate() {
             if !std::mem::take(&mut first) && args.format != Format::Json {

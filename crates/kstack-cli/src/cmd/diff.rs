@@ -13,6 +13,7 @@ use kstack::render::diagnosis;
 use crate::args::{InputArgs, OutputArgs, SymbolArgs};
 use crate::cmd::diagnose::{Format, shown};
 use crate::exit::Exit;
+use crate::input::Unjoined;
 use crate::{input, output};
 
 /// Say what moved between reports of one machine, and what did not.
@@ -47,10 +48,15 @@ pub(crate) struct Diff {
 }
 
 pub(crate) fn run(args: &Diff) -> anyhow::Result<Exit> {
-    let symbols = input::symbols(&args.symbols);
-    let mut traces = Vec::new();
+    let mut inputs = Vec::new();
     for path in &args.reports {
-        for report in input::reports(path, &args.input, &symbols, &args.symbols.options())? {
+        inputs.push(input::read_all(path, &args.input)?);
+    }
+    let symbols = input::symbols(&args.symbols, inputs.iter().flat_map(Unjoined::reports));
+    let slide = |report: &_| kstack::kernel_slide(report, &symbols, &args.symbols.options());
+    let mut traces = Vec::new();
+    for input in inputs {
+        for report in input.join(slide) {
             traces.push(kstack::resolve(report, &symbols, &args.symbols.options()));
         }
     }

@@ -11,6 +11,7 @@ use kstack::symbols::SymbolSet;
 
 use crate::args::{InputArgs, OutputArgs, SelectArgs, SymbolArgs};
 use crate::exit::Exit;
+use crate::input::Unjoined;
 use crate::{input, output};
 
 /// Draw a capture as a flame graph.
@@ -49,10 +50,18 @@ pub(crate) struct Flamegraph {
 }
 
 pub(crate) fn run(args: &Flamegraph) -> anyhow::Result<Exit> {
-    let symbols = input::symbols(&args.symbols);
-    let mut traces = vec![trace(args, &args.report, &symbols)?];
+    let mut inputs = vec![(
+        args.report.as_path(),
+        input::read_all(&args.report, &args.input)?,
+    )];
     if let Some(path) = &args.before {
-        traces.push(trace(args, path, &symbols)?);
+        inputs.push((path, input::read_all(path, &args.input)?));
+    }
+    let read = inputs.iter().flat_map(|(_, input)| input.reports());
+    let symbols = input::symbols(&args.symbols, read);
+    let mut traces = Vec::new();
+    for (path, input) in inputs {
+        traces.push(trace(args, path, input, &symbols)?);
     }
     output::redact(&args.output, &mut traces);
     let options = RenderOptions {
@@ -80,8 +89,14 @@ pub(crate) fn run(args: &Flamegraph) -> anyhow::Result<Exit> {
     Ok(exit)
 }
 
-fn trace(args: &Flamegraph, path: &Path, symbols: &SymbolSet) -> anyhow::Result<Trace> {
-    let mut reports = input::reports(path, &args.input, symbols, &args.symbols.options())?;
+fn trace(
+    args: &Flamegraph,
+    path: &Path,
+    input: Unjoined,
+    symbols: &SymbolSet,
+) -> anyhow::Result<Trace> {
+    let slide = |report: &_| kstack::kernel_slide(report, symbols, &args.symbols.options());
+    let mut reports = input.join(slide);
     let count = reports.len();
     if count > 1 {
         output::complain(&format!(

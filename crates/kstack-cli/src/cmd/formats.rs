@@ -43,5 +43,16 @@ const SYMBOL_FILES: &[(&str, &str)] = &[
     ),
     ("Mach-O", "kext executable or kernel, thin or fat"),
     (".dSYM", "dSYM bundle, or the DWARF file in it"),
-    (".sym", "kext linked at its load address by kextutil -s"),
+    (
+        ".sym",
+        "kext linked at its load address by kextutil -s or kstack link",
+    ),
+    (
+        "KDK",
+        "Kernel Debug Kit, with --kernel: its kernel is chosen by UUID",
+    ),
+    (
+        "collection",
+        "kernel collection, prelinked kernel, compressed or in an IM4P",
+    ),
 ];

@@ -9,6 +9,7 @@ use kstack::render::{self, RenderOptions, TraceIndex};
 
 use crate::args::{InputArgs, OutputArgs, SymbolArgs};
 use crate::exit::Exit;
+use crate::input::Unjoined;
 use crate::{input, output};
 
 /// Show what was loaded where, and which symbol files match or why not.
@@ -47,20 +48,18 @@ pub(crate) enum TextOrJson {
 }
 
 pub(crate) fn run(args: &Images) -> anyhow::Result<Exit> {
-    let symbols = input::symbols(&args.symbols);
     let write = match args.format {
         TextOrJson::Text => render::images::write_text,
         TextOrJson::Json => render::images::write_json,
     };
-    let mut reports = Vec::new();
+    let mut inputs = Vec::new();
     for file in &args.files {
-        reports.extend(input::reports(
-            file,
-            &args.input,
-            &symbols,
-            &args.symbols.options(),
-        )?);
+        inputs.push(input::read_all(file, &args.input)?);
     }
+    let symbols = input::symbols(&args.symbols, inputs.iter().flat_map(Unjoined::reports));
+    let slide = |report: &_| kstack::kernel_slide(report, &symbols, &args.symbols.options());
+    let joined = inputs.into_iter().flat_map(|input| input.join(slide));
+    let reports: Vec<_> = joined.collect();
     let parts = reports.len();
     let mut out = output::open(&args.output)?;
     for (index, report) in reports.into_iter().enumerate() {

@@ -58,7 +58,7 @@ enum Format {
 pub(crate) fn run(args: &Leaks) -> anyhow::Result<Exit> {
     let read = zlog::read(&input::bytes(&args.file)?, &Limits::default());
     let report = read.map_err(|why| InputError(format!("{}: {why}", args.file.display())))?;
-    let symbols = input::symbols(&args.symbols);
+    let symbols = input::symbols(&args.symbols, [&report]);
     let mut trace = kstack::resolve(report, &symbols, &args.symbols.options());
     output::redact(&args.output, slice::from_mut(&mut trace));
     let options = RenderOptions {

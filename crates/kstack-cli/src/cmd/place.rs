@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::path::PathBuf;
+use std::slice;
 
 use clap::Args;
 use kstack::render::{self, RenderOptions, TraceIndex};
@@ -40,8 +41,10 @@ pub(crate) struct Place {
 }
 
 pub(crate) fn run(args: &Place) -> anyhow::Result<Exit> {
-    let symbols = input::symbols(&args.symbols);
-    let reports = input::reports(&args.report, &args.input, &symbols, &args.symbols.options())?;
+    let input = input::read_all(&args.report, &args.input)?;
+    let symbols = input::symbols(&args.symbols, input.reports());
+    let slide = |report: &_| kstack::kernel_slide(report, &symbols, &args.symbols.options());
+    let reports = input.join(slide);
     let write = match args.format {
         TextOrJson::Text => render::place::write_text,
         TextOrJson::Json => render::place::write_json,
@@ -50,9 +53,11 @@ pub(crate) fn run(args: &Place) -> anyhow::Result<Exit> {
     let mut exit = Exit::Done;
     let mut out = output::open(&args.output)?;
     for (index, report) in reports.into_iter().enumerate() {
-        let trace = kstack::resolve(report, &symbols, &args.symbols.options());
+        let mut trace = kstack::resolve(report, &symbols, &args.symbols.options());
+        output::redact(&args.output, slice::from_mut(&mut trace));
         let options = RenderOptions {
             color: output::color(&args.output),
+            columns: output::columns(&args.output),
             trace_index: TraceIndex {
                 index: index + 1,
                 of: parts,

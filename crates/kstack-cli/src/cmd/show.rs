@@ -29,7 +29,7 @@ pub(crate) struct Show {
     #[command(flatten)]
     select: SelectArgs,
 
-    /// What to print: text, markdown, json, folded, flamegraph, firefox (see `kstack formats`)
+    /// What to print: text, markdown, json
     #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = output::renderer)]
     format: &'static Renderer,
 
@@ -38,12 +38,7 @@ pub(crate) struct Show {
 }
 
 pub(crate) fn run(args: &Show) -> anyhow::Result<Exit> {
-    let reports = input::reports(
-        &args.report,
-        &args.input,
-        &SymbolSet::default(),
-        &Default::default(),
-    )?;
+    let reports = input::read_all(&args.report, &args.input)?.join(|_| None);
     let parts = reports.len();
     let mut out = output::open(&args.output)?;
     for (index, report) in reports.into_iter().enumerate() {

@@ -1,6 +1,5 @@
 //! `kstack symbolicate`: report + symbol files → one annotated trace.
 
-use std::fs;
 use std::io::Write;
 use std::path::PathBuf;
 use std::slice;
@@ -10,8 +9,7 @@ use kstack::render::{RenderOptions, Renderer, TraceIndex};
 
 use crate::args::{InputArgs, OutputArgs, SelectArgs, SymbolArgs};
 use crate::exit::Exit;
-use crate::progress::Progress;
-use crate::{input, output};
+use crate::{input, output, progress};
 
 /// Name every frame of a report.
 #[derive(Args, Debug)]
@@ -48,20 +46,15 @@ pub(crate) struct Symbolicate {
 }
 
 pub(crate) fn run(args: &Symbolicate) -> anyhow::Result<Exit> {
-    let size = fs::metadata(&args.report).map_or(0, |file| file.len());
-    let progress = Progress::of(usize::try_from(size).unwrap_or(usize::MAX));
-    progress.step("reading the symbol files");
-    let symbols = input::symbols(&args.symbols);
-    progress.step("reading the report");
-    let reports = input::reports(&args.report, &args.input, &symbols, &args.symbols.options())?;
+    let input = input::read_all(&args.report, &args.input)?;
+    let symbols = input::symbols(&args.symbols, input.reports());
+    let slide = |report: &_| kstack::kernel_slide(report, &symbols, &args.symbols.options());
+    let reports = input.join(slide);
     let parts = reports.len();
     let mut exit = Exit::Done;
     let mut out = output::open(&args.output)?;
     for (index, report) in reports.into_iter().enumerate() {
-        progress.step(&format!(
-            "naming the frames of trace {} of {parts}",
-            index + 1
-        ));
+        let naming = progress::start("naming the frames");
         let mut trace = kstack::resolve(report, &symbols, &args.symbols.options());
         output::redact(&args.output, slice::from_mut(&mut trace));
         let options = RenderOptions {
@@ -76,7 +69,7 @@ pub(crate) fn run(args: &Symbolicate) -> anyhow::Result<Exit> {
             },
             ..RenderOptions::default()
         };
-        progress.clear();
+        drop(naming);
         (args.format.write)(&trace, &options, &mut out)?;
         exit = exit.max(Exit::of(&trace, args.strict));
     }

@@ -5,15 +5,18 @@
 //! itself, for tests of single fields.
 
 mod bundle;
+mod collection;
 mod dwarf;
 mod fat;
 mod function;
 mod image;
 mod linkedit;
+mod moved;
 mod program;
 mod writer;
 
 pub use bundle::{InfoPlist, dsym_bundle, kext_bundle};
+pub use collection::{complzss, compressed, fileset, im4p, prelinked};
 pub use fat::fat;
 pub use function::{Debugged, Function, Inlined, Place, SymbolIn};
 pub use image::{FileType, Image, Section, Segment, Symbol};

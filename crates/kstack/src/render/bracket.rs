@@ -3,11 +3,11 @@
 use std::fmt::{self, Display};
 
 use kstack_model::Address;
-use kstack_symbols::{Certainty, Named};
+use kstack_symbols::{Certainty, Named, SourceFrame};
 
 use super::RenderOptions;
 use super::escape::Visible;
-use super::frame::{shown_name, source_place};
+use super::frame::{found_place, shown_name};
 use super::stacks::{COLORS, PLAIN, Palette};
 use crate::resolve::{Resolution, TraceImage};
 
@@ -89,7 +89,7 @@ impl Phrase<'_> {
                 Some(name) => write!(f, "{bold}{}{bold:#}", Visible(name))?,
                 None => f.write_str("(function without a name)")?,
             }
-            write_place(function.file.as_deref(), function.line, f)?;
+            write_place(function, f)?;
             f.write_str(", inlined in ")?;
         }
         let name = Visible(if self.raw_names {
@@ -103,7 +103,7 @@ impl Phrase<'_> {
         let image = self.bracket.image.name();
         write!(f, "{bold}{name}{bold:#} + {offset} ({})", Visible(&image))?;
         if let Some(own) = own {
-            write_place(own.file.as_deref(), own.line, f)?;
+            write_place(own, f)?;
         }
         match named.certainty {
             Certainty::Unnamed => write!(f, ", {mark}no name: function start only{mark:#}"),
@@ -112,12 +112,13 @@ impl Phrase<'_> {
     }
 }
 
-fn write_place(file: Option<&str>, line: Option<u32>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    let Some(place) = source_place(file, line, None) else {
+fn write_place(function: &SourceFrame, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let Some(place) = found_place(function) else {
         return Ok(());
     };
     write!(f, " {}", Visible(place.file))?;
     match place.line {
+        Some(line) if place.nearby => write!(f, ":{line} (nearest line)"),
         Some(line) => write!(f, ":{line}"),
         None => Ok(()),
     }

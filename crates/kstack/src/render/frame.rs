@@ -78,6 +78,8 @@ pub(crate) struct SourcePlace<'a> {
     pub(crate) file: &'a str,
     pub(crate) line: Option<u32>,
     pub(crate) column: Option<u32>,
+    /// The line is that of another instruction of the function: this one has none.
+    pub(crate) nearby: bool,
 }
 
 /// What a reader should know before trusting a line.
@@ -201,7 +203,7 @@ impl<'a> Found<'a, '_> {
                 function: shown_name(function, raw),
                 into: outer.unwrap_or(name),
                 image: Some(image_name),
-                source: source_place(function.file.as_deref(), function.line, function.column),
+                source: found_place(function),
                 marks: Marks {
                     other_build,
                     ..Marks::default()
@@ -224,7 +226,7 @@ impl<'a> Found<'a, '_> {
                 },
             },
             at: self.at,
-            source: own.and_then(|own| source_place(own.file.as_deref(), own.line, own.column)),
+            source: own.and_then(found_place),
             marks: Marks {
                 start_only,
                 other_build,
@@ -313,8 +315,17 @@ pub(super) fn shown_name(function: &SourceFrame, raw: bool) -> Option<&str> {
     }
 }
 
+/// Where the code is in the source, or the nearest place that has a line.
+pub(super) fn found_place(function: &SourceFrame) -> Option<SourcePlace<'_>> {
+    let place = source_place(function.file.as_deref(), function.line, function.column)?;
+    Some(SourcePlace {
+        nearby: function.nearby,
+        ..place
+    })
+}
+
 /// A place in a source file without its folders.
-pub(super) fn source_place(
+fn source_place(
     file: Option<&str>,
     line: Option<u32>,
     column: Option<u32>,
@@ -325,6 +336,7 @@ pub(super) fn source_place(
         file: name.unwrap_or(path),
         line,
         column,
+        nearby: false,
     })
 }
 

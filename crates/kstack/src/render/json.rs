@@ -308,6 +308,7 @@ fn with_names<'a>(plain: wire::Frame<'a>, named: &'a Named) -> wire::Frame<'a> {
         file: function.file.as_deref(),
         line: function.line,
         column: function.column,
+        nearby: function.nearby,
     });
     wire::Frame {
         symbol: Some(&named.name),
@@ -317,6 +318,7 @@ fn with_names<'a>(plain: wire::Frame<'a>, named: &'a Named) -> wire::Frame<'a> {
         file: own.and_then(|own| own.file.as_deref()),
         line: own.and_then(|own| own.line),
         column: own.and_then(|own| own.column),
+        nearby: own.is_some_and(|own| own.nearby),
         inlined: inlined.collect(),
         ..plain
     }

@@ -468,7 +468,7 @@ fn write_missing(document: &Document<'_>, out: &mut dyn Write) -> io::Result<()>
             out,
             ": {}; pass {}",
             Count(one.frames, "frame"),
-            CodeSpan(one.pass)
+            CodeSpan(&one.pass)
         )?;
     }
     for unknown in &missing.unknown {

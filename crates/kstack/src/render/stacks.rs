@@ -257,9 +257,12 @@ fn write_source(source: Option<&SourcePlace<'_>>, out: &mut dyn Write) -> io::Re
         return Ok(());
     };
     write!(out, ":{line}")?;
-    match source.column {
-        Some(column) => write!(out, ":{column}"),
-        None => Ok(()),
+    if let Some(column) = source.column {
+        write!(out, ":{column}")?;
+    }
+    match source.nearby {
+        true => out.write_all(b" [nearest line]"),
+        false => Ok(()),
     }
 }
 

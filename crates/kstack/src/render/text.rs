@@ -85,7 +85,12 @@ fn write_missing(document: &Document<'_>, style: Palette, out: &mut dyn Write) -
         };
         write!(out, "    ")?;
         write_image(document.image_name(one.image), image, out)?;
-        writeln!(out, ": {}; pass {}", Count(one.frames, "frame"), one.pass)?;
+        writeln!(
+            out,
+            ": {}; pass {}",
+            Count(one.frames, "frame"),
+            Visible(&one.pass)
+        )?;
         write_refused(&image.refused, "        ", out)?;
     }
     for unknown in &missing.unknown {

@@ -270,6 +270,8 @@ pub(crate) struct Frame<'a> {
     pub(crate) line: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) column: Option<u32>,
+    #[serde(skip_serializing_if = "is_false")]
+    pub(crate) nearby: bool,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) inlined: Vec<Inlined<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -292,6 +294,8 @@ pub(crate) struct Inlined<'a> {
     pub(crate) line: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) column: Option<u32>,
+    #[serde(skip_serializing_if = "is_false")]
+    pub(crate) nearby: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -336,7 +340,7 @@ pub(crate) struct MissingImage<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) uuid: Option<UuidText>,
     pub(crate) frames: usize,
-    pub(crate) pass: &'static str,
+    pub(crate) pass: String,
 }
 
 #[derive(Debug, Serialize)]

@@ -15,6 +15,7 @@ pub(crate) fn matched(by: MatchedBy) -> &'static str {
         MatchedBy::ExecutableName => "matched by executable name only",
         MatchedBy::Given => "given with its address, nothing to compare",
         MatchedBy::Kernel => "given as the kernel, nothing to compare",
+        MatchedBy::Collection => "part of the kernel collection",
         MatchedBy::Evidence => "matched by its code",
     }
 }

@@ -12,7 +12,7 @@ use kstack_symbols::{SymbolError, SymbolFile, SymbolSet, SymbolSource};
 
 use super::{
     PlacedBy, Refusal, ResolveOptions, SpaceId, TraceImage, UnusedFile, UnusedReason, UsedSource,
-    Why, clues::Clues, clues::differs, evidence::Verdict, found, infer::Unplaced, named,
+    Why, clues::Clues, clues::differs, evidence::Verdict, found, infer::Unplaced, members, named,
 };
 
 /// A source of the set: file and slice.
@@ -62,6 +62,7 @@ pub(super) fn matches<'a>(
     let clues = Clues::new(report, options, &matched);
     named::use_named(&clues, &mut matched);
     found::use_found(&clues, &mut matched);
+    members::use_members(report, &clues, &mut matched);
     (matched, clues)
 }
 
@@ -111,6 +112,11 @@ impl<'a> Matched<'a> {
     pub(super) fn used(&self, image: usize) -> Option<(SourceId, &UsedSource)> {
         let source = (*self.sources.get(image)?)?;
         Some((source, self.images.get(image)?.used.as_ref()?))
+    }
+
+    /// Whether a source speaks for some image already.
+    pub(super) fn is_in_use(&self, source: SourceId) -> bool {
+        self.sources.contains(&Some(source))
     }
 
     /// The source itself.

@@ -19,6 +19,7 @@ mod found;
 mod infer;
 mod lookup;
 mod matching;
+mod members;
 mod named;
 mod place;
 mod prove;
@@ -26,6 +27,7 @@ mod session;
 mod slice;
 mod space;
 mod trace;
+mod variants;
 
 pub use evidence::{Agreement, Contradiction, Evidence, Verdict};
 pub use infer::{Candidate, Inference, Outcome};

@@ -7,12 +7,15 @@ use super::clues::{Clues, differs, fits_by_name, shown};
 use super::infer::Unplaced;
 use super::matching::{Matched, Rival, SourceId, listed};
 use super::slice::{self, Choice};
-use super::{MatchedBy, Refusal, SpaceId, TraceImage, UnusedFile, UnusedReason, UsedSource};
+use super::{
+    MatchedBy, Refusal, SpaceId, TraceImage, UnusedFile, UnusedReason, UsedSource, variants,
+};
 
 /// Uses every named file, in the order named.
 pub(super) fn use_named(clues: &Clues, matched: &mut Matched<'_>) {
+    let left_out = variants::left_out(clues, matched);
     for (file, symbol_file) in matched.files().iter().enumerate() {
-        if symbol_file.role == Role::Found {
+        if symbol_file.role == Role::Found || left_out.contains(&file) {
             continue;
         }
         let is_listed = |uuid| !clues.with_uuid(Some(uuid)).is_empty();

@@ -1,7 +1,7 @@
 //! Where the segments of an image lie: one slide for each that can be placed.
 
 use kstack_model::{Address, Basis, LoadedImage, Origin, Placement, Slide, SlideOf, VmAddr};
-use kstack_symbols::{Segment, StatedPlace, SymbolSource};
+use kstack_symbols::{FileKind, Segment, StatedPlace, SymbolSource};
 
 use super::{PlacedBy, PlacedSegment, SlideMap};
 
@@ -55,6 +55,17 @@ fn by_slides(source: &SymbolSource, slides: &[(SlideOf, Slide)]) -> Option<Slide
     };
     let kernel = stated(SlideOf::Kernel);
     let text_exec = stated(SlideOf::KernelTextExec);
+    if let Some(collection) = source.collection() {
+        // The kernel's collection moves as a whole; others have slides that no report states.
+        let whole = stated(SlideOf::KernelCollection).filter(|_| collection.has_kernel);
+        if let Some(slide) = whole {
+            return Some(all(source, slide));
+        }
+        let is_kernel = source.kind() == FileKind::Kernel;
+        if !is_kernel && (!collection.has_kernel || is_split(source)) {
+            return None;
+        }
+    }
     let mut map = SlideMap::default();
     for segment in source.segments() {
         let slide = match segment.name.as_str() {
@@ -97,7 +108,7 @@ fn by_header(source: &SymbolSource, address: Address, map: &mut SlideMap) {
         return;
     };
     let slide = address - header.range.start;
-    if is_split(source) && slide != Slide(0) {
+    if is_split(source) && source.collection().is_none() && slide != Slide(0) {
         add(map, header, slide);
     } else {
         for segment in source.segments() {
@@ -112,6 +123,12 @@ fn by_segment(source: &SymbolSource, name: &str, address: Address, map: &mut Sli
         .iter()
         .find(|segment| segment.name == name);
     match named {
+        Some(segment) if source.collection().is_some() => {
+            let slide = address - segment.range.start;
+            for segment in source.segments() {
+                add(map, segment, slide);
+            }
+        }
         Some(segment) => add(map, segment, address - segment.range.start),
         // The kernel prints `__TEXT` where a kext has no `__TEXT_EXEC` (xnu, osfmk/kern/debug.c
         // and kext summaries), so such an address is the header's.
@@ -140,7 +157,7 @@ pub(super) fn code_segment(source: &SymbolSource) -> Option<&Segment> {
 
 /// A slide that the code of an image shows: it moves the image, or only its code where that may be apart.
 pub(super) fn by_code(source: &SymbolSource, slide: Slide) -> SlideMap {
-    if !is_split(source) {
+    if !is_split(source) || source.collection().is_some() {
         return all(source, slide);
     }
     let mut map = SlideMap::default();
@@ -150,7 +167,8 @@ pub(super) fn by_code(source: &SymbolSource, slide: Slide) -> SlideMap {
     map
 }
 
-fn all(source: &SymbolSource, slide: Slide) -> SlideMap {
+/// The whole image moved by one slide.
+pub(super) fn all(source: &SymbolSource, slide: Slide) -> SlideMap {
     let mut map = SlideMap::default();
     for segment in source.segments() {
         add(&mut map, segment, slide);

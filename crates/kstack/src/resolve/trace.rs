@@ -175,6 +175,8 @@ pub enum MatchedBy {
     Given,
     /// The user gave it as the kernel; the report has nothing to compare.
     Kernel,
+    /// It is linked into the kernel collection that another image proves, and the report does not list it.
+    Collection,
     /// Its code fits the stacks.
     Evidence,
 }
@@ -262,6 +264,8 @@ pub enum UnusedReason {
     NoSlice,
     /// It is another build than the report's, or another image than the address says.
     OtherBuild,
+    /// A KDK with several kernels, and the report does not say which it ran.
+    SeveralKernels,
     /// Another named file already speaks for its image.
     Superseded,
     /// Nothing says where it was loaded.
@@ -278,6 +282,7 @@ impl UnusedReason {
             UnusedReason::Unusable => "unusable",
             UnusedReason::NoSlice => "no-slice",
             UnusedReason::OtherBuild => "other-build",
+            UnusedReason::SeveralKernels => "several-kernels",
             UnusedReason::Superseded => "superseded",
             UnusedReason::NotPlaced => "not-placed",
             UnusedReason::Contradicted => "contradicted",
@@ -292,7 +297,9 @@ impl UnusedReason {
             | UnusedReason::NoSlice
             | UnusedReason::OtherBuild
             | UnusedReason::Contradicted => true,
-            UnusedReason::Superseded | UnusedReason::NotPlaced => false,
+            UnusedReason::SeveralKernels | UnusedReason::Superseded | UnusedReason::NotPlaced => {
+                false
+            }
         }
     }
 }

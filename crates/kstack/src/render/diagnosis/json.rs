@@ -268,7 +268,7 @@ impl Writer<'_> {
                 version: image.image.version.clone(),
                 uuid: image.image.uuid.map(UuidText),
                 frames: missing.frames,
-                pass: missing.pass,
+                pass: missing.pass.clone(),
                 from: where_from(image, &self.0.trace.report.machine),
             })
         });

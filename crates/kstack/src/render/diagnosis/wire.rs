@@ -123,7 +123,7 @@ pub(super) struct Missing {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) uuid: Option<UuidText>,
     pub(super) frames: usize,
-    pub(super) pass: &'static str,
+    pub(super) pass: String,
     pub(super) from: String,
 }
 

@@ -76,6 +76,7 @@ fn used(used: &UsedSource) -> wire::Used<'_> {
             MatchedBy::ExecutableName => "executable-name",
             MatchedBy::Given => "given",
             MatchedBy::Kernel => "kernel",
+            MatchedBy::Collection => "collection",
             MatchedBy::Evidence => "evidence",
         },
         placed_by: match used.placed_by {
@@ -119,7 +120,7 @@ pub(super) fn missing<'a>(trace: &'a Trace, names: &'a [String]) -> wire::Missin
             version: image.and_then(|image| image.version.as_deref()),
             uuid: image.and_then(|image| image.uuid).map(wire::UuidText),
             frames: one.frames,
-            pass: one.pass,
+            pass: one.pass.clone(),
         }
     };
     let unknown = |one: &missing::UnknownFrames| wire::Unknown {

@@ -107,6 +107,7 @@ pub(super) fn source(function: &str, file: &str, line: u32, column: u32) -> Sour
         file: Some(file.to_owned()),
         line: Some(line),
         column: Some(column),
+        nearby: false,
     }
 }
 

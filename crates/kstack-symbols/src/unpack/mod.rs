@@ -1,0 +1,185 @@
+//! Kernel caches as they lie on disk: wrapped in an IM4P, compressed, or both.
+//!
+//! The layers are peeled one by one until a Mach-O or a fat file appears:
+//! the DER wrapper of Apple's boot images, then the header `comp` with LZSS or
+//! LZVN behind it, or a bare LZFSE stream.
+
+mod im4p;
+mod lzss;
+
+use std::io::Read;
+
+use lzfse_rust::LzfseRingDecoder;
+use scroll::Pread;
+
+use crate::SymbolErrorKind;
+use crate::bytes::Bytes;
+
+/// Layers of wrapping that are peeled: there are never more than three.
+const MOST_LAYERS: usize = 4;
+
+/// A kernel collection has a hundred megabytes. What claims to be larger than this, or turns out
+/// to be, is refused.
+const LARGEST: usize = 512 << 20;
+
+/// The header that `kextcache` puts before a compressed kernel cache, in big-endian words: `comp`,
+/// the kind of compression, Adler-32, size, compressed size, a version, ten reserved, then a platform
+/// name of 64 bytes and a path of 256 (kext_tools-326.95.1, `kernelcache.h`, `PrelinkedKernelHeader`).
+const COMPRESSED_HEADER: usize = 0x180;
+
+/// Peels a file down to the Mach-O in it. What is not wrapped comes back as it is.
+pub(crate) fn unpack(file: Bytes) -> Result<Bytes, SymbolErrorKind> {
+    let mut file = file;
+    for _ in 0..MOST_LAYERS {
+        match layer(&file)? {
+            Some(inner) => file = inner,
+            None => return Ok(file),
+        }
+    }
+    Err(damaged("it is wrapped too many times"))
+}
+
+fn layer(file: &Bytes) -> Result<Option<Bytes>, SymbolErrorKind> {
+    let bytes = file.as_slice();
+    if bytes.starts_with(b"complzss") || bytes.starts_with(b"complzvn") {
+        return compressed(bytes).map(Some);
+    }
+    if bytes.starts_with(b"bvx") {
+        return lzfse(bytes, LARGEST).map(|bytes| Some(Bytes::owned(bytes)));
+    }
+    if !im4p::is_wrapper(bytes) {
+        return Ok(None);
+    }
+    let payload = im4p::payload(bytes)?;
+    Ok(Some(file.part(payload.start, payload.len())))
+}
+
+/// A kernel cache behind the header `comp`.
+fn compressed(bytes: &[u8]) -> Result<Bytes, SymbolErrorKind> {
+    let word = |at: usize| bytes.pread_with::<u32>(at, scroll::BE).ok();
+    let short = || damaged("the header of the compressed kernel ends early");
+    let (Some(sum), Some(size), Some(packed)) = (word(8), word(12), word(16)) else {
+        return Err(short());
+    };
+    let size = usize::try_from(size).unwrap_or(usize::MAX);
+    let packed = usize::try_from(packed).unwrap_or(usize::MAX);
+    let rest = bytes.get(COMPRESSED_HEADER..).ok_or_else(short)?;
+    if size > LARGEST {
+        return Err(too_large(size));
+    }
+    // Some booters wrote no compressed size, so what is missing at the end shows in the result.
+    let rest = match packed {
+        0 => rest,
+        packed => rest.get(..packed).unwrap_or(rest),
+    };
+    let unpacked = if bytes.starts_with(b"complzss") {
+        lzss::decode(rest, size)
+    } else {
+        lzfse(&as_lzfse(rest, size)?, size)?
+    };
+    if unpacked.len() != size {
+        return Err(SymbolErrorKind::Damaged(format!(
+            "the compressed kernel states {size} bytes and has {}",
+            unpacked.len()
+        )));
+    }
+    if adler32(&unpacked) != sum {
+        return Err(damaged(
+            "the checksum of the compressed kernel is not that of its contents",
+        ));
+    }
+    Ok(Bytes::owned(unpacked))
+}
+
+/// A bare LZVN payload as a stream of one block, which is how LZFSE carries it:
+/// `bvxn`, size, compressed size, payload, `bvx$`.
+fn as_lzfse(payload: &[u8], size: usize) -> Result<Vec<u8>, SymbolErrorKind> {
+    let (Ok(size), Ok(packed)) = (u32::try_from(size), u32::try_from(payload.len())) else {
+        return Err(too_large(size));
+    };
+    let mut stream = b"bvxn".to_vec();
+    stream.extend(size.to_le_bytes());
+    stream.extend(packed.to_le_bytes());
+    stream.extend_from_slice(payload);
+    stream.extend(b"bvx$");
+    Ok(stream)
+}
+
+fn lzfse(stream: &[u8], most: usize) -> Result<Vec<u8>, SymbolErrorKind> {
+    let mut decoder = LzfseRingDecoder::default();
+    let limit = u64::try_from(most).unwrap_or(u64::MAX).saturating_add(1);
+    let mut unpacked = Vec::new();
+    let read = decoder
+        .reader_bytes(stream)
+        .take(limit)
+        .read_to_end(&mut unpacked);
+    read.map_err(|why| SymbolErrorKind::Damaged(format!("the compressed kernel: {why}")))?;
+    if unpacked.len() > most {
+        return Err(too_large(unpacked.len()));
+    }
+    Ok(unpacked)
+}
+
+/// The checksum of zlib (RFC 1950), which the header carries over the unpacked bytes.
+fn adler32(bytes: &[u8]) -> u32 {
+    const MODULUS: u32 = 65521;
+    let (mut low, mut high) = (1_u32, 0_u32);
+    // 5552 is the most additions before the sums could overflow.
+    for chunk in bytes.chunks(5552) {
+        for &byte in chunk {
+            low += u32::from(byte);
+            high += low;
+        }
+        low %= MODULUS;
+        high %= MODULUS;
+    }
+    high << 16 | low
+}
+
+fn damaged(what: &str) -> SymbolErrorKind {
+    SymbolErrorKind::Damaged(what.to_owned())
+}
+
+fn too_large(size: usize) -> SymbolErrorKind {
+    SymbolErrorKind::Damaged(format!(
+        "the compressed kernel would have {size} bytes or more; kernels have less than {LARGEST}"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn the_checksum_is_that_of_rfc_1950() {
+        assert_eq!(adler32(b"Wikipedia"), 0x11e6_0398);
+        assert_eq!(adler32(&[0xff; 10_000]), {
+            let (low, high) = (0..10_000).fold((1_u64, 0_u64), |(low, high), _| {
+                let low = (low + 0xff) % 65521;
+                (low, (high + low) % 65521)
+            });
+            u32::try_from(high << 16 | low).unwrap()
+        });
+    }
+
+    #[test]
+    fn what_is_not_wrapped_stays_as_it_is() {
+        let file = Bytes::owned(b"\xcf\xfa\xed\xfe and so on".to_vec());
+        assert_eq!(unpack(file.clone()).unwrap().as_slice(), file.as_slice());
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_behind_any_start(
+            start in prop::sample::select(vec![
+                &b"complzss"[..], b"complzvn", b"bvx2", b"bvxn", b"bvx-", b"bvx1", b"bvx$",
+                b"\x30\x82\x01\x00\x16\x04IM4P", b"\x30\x84\xff\xff\xff\xff\x16\x04IMG4", b"",
+            ]),
+            rest in prop::collection::vec(any::<u8>(), 0..2000),
+        ) {
+            let _ = unpack(Bytes::owned([start, &rest].concat()));
+        }
+    }
+}
