@@ -7,6 +7,7 @@
 
 mod bless;
 mod ci;
+mod fuzz;
 mod macho;
 mod oracle;
 mod samples;
@@ -29,6 +30,13 @@ enum Chore {
     Samples,
     /// Compare kstack with llvm-symbolizer (needs clang, lld and llvm 19).
     Oracle,
+    /// Feed any bytes to every parser and loader (needs cargo-fuzz and a C++ compiler).
+    Fuzz {
+        /// How long each target runs.
+        seconds: u64,
+        /// A target: the name of a format, or parse, dump, join, symbols, bundle, trace; all when left out.
+        target: Option<String>,
+    },
 }
 
 fn main() -> Result<()> {
@@ -40,5 +48,6 @@ fn main() -> Result<()> {
         Chore::Bless => bless::rewrite(root),
         Chore::Samples => samples::build(root),
         Chore::Oracle => oracle::compare_all(root),
+        Chore::Fuzz { seconds, target } => fuzz::run_all(root, seconds, target.as_deref()),
     }
 }
