@@ -44,6 +44,8 @@ fn parse(bytes: &[u8], limits: &Limits) -> Result<Vec<Report>, ParseError> {
         let panic = own_panic.and_then(|at| reports.get(at));
         let stackshot = stackshot_ips::report(document, panic);
         reports.push(stackshot);
+    } else if reports.is_empty() {
+        return document.nothing();
     }
     Ok(reports)
 }

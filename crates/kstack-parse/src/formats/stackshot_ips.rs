@@ -27,7 +27,7 @@ pub(crate) const FORMAT: Format = Format {
 fn parse(bytes: &[u8], limits: &Limits) -> Result<Vec<Report>, ParseError> {
     let document = ips::read(&String::from_utf8_lossy(bytes), limits);
     if !document.has_stackshot {
-        return Ok(Vec::new());
+        return document.nothing();
     }
     Ok(vec![report(document, None)])
 }
