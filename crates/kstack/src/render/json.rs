@@ -1,5 +1,6 @@
 //! A trace as JSON for programs; `docs/json.md` describes it.
 
+pub(super) mod harmless;
 mod images;
 
 use std::io::{self, Write};
@@ -49,7 +50,7 @@ pub(crate) fn write_images(
 }
 
 fn write_document(document: &wire::Document<'_>, out: &mut dyn Write) -> io::Result<()> {
-    serde_json::to_writer_pretty(&mut *out, document)?;
+    harmless::write_pretty(document, out)?;
     out.write_all(b"\n")
 }
 
