@@ -10,7 +10,7 @@ use kstack_model::{At, Fact, Frame, ImageOffset, Machine, Note, Position, Report
 
 use crate::json::{Json, Kind};
 use crate::lines::lines;
-use crate::{Limits, ParseError, ParseErrorKind};
+use crate::{Limits, ParseError, ParseErrorKind, Sniff};
 
 /// Everything read from one file.
 #[derive(Debug, Default)]
@@ -98,6 +98,16 @@ const PANIC_KEYS: &[&str] = &["panicString", "string", "macOSPanicString"];
 
 /// Keys that tell a stackshot.
 const STACKSHOT_KEYS: &[&str] = &["processByPid", "binaryImages"];
+
+/// Answers for bytes that hold something in JSON, which is asked of their text.
+pub(super) fn sniff(bytes: &[u8], holds: fn(&str) -> bool) -> Sniff {
+    // Cheap before dear: most files have no object in them.
+    if bytes.contains(&b'{') && holds(&String::from_utf8_lossy(bytes)) {
+        Sniff::Yes
+    } else {
+        Sniff::No
+    }
+}
 
 /// Whether some bytes hold a JSON report with panic text in it.
 pub(super) fn holds_panic(text: &str) -> bool {

@@ -11,12 +11,10 @@ mod microstackshot;
 mod numbers;
 mod panic_ips;
 mod panic_text;
-mod pasted;
 mod stackshot_ips;
 pub(crate) mod stackshot_kcdata;
 mod stackshot_legacy;
 mod symstacks;
-mod whole_lines;
 
 /// Every format kstack reads.
 pub static FORMATS: &[Format] = &[

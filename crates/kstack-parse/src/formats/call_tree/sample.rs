@@ -6,9 +6,8 @@ use super::fields;
 use super::images::ImageRow;
 use super::node::{Content as NodeContent, Counted, Form, Node, counted};
 use super::tree::{Budget, Tree};
-use crate::formats::pasted;
-use crate::formats::whole_lines::whole_lines;
-use crate::lines::{Line, lines};
+use crate::lines::{Line, lines, whole_texts};
+use crate::pasted::unescaped;
 use crate::{Content, Format, Limits, ParseError, Sniff};
 
 /// Call trees of one process.
@@ -22,8 +21,9 @@ pub(crate) const FORMAT: Format = Format {
 
 fn sniff(bytes: &[u8]) -> Sniff {
     let mut threads = false;
-    for text in whole_lines(bytes) {
-        threads |= thread(text).is_some();
+    for text in whole_texts(bytes) {
+        // Cheap before dear: the header of a thread has an underscore in it.
+        threads = threads || text.as_bytes().contains(&b'_') && thread(text).is_some();
         if threads
             && text.contains("[0x")
             && let Some(node) = Node::read(text)
@@ -36,7 +36,7 @@ fn sniff(bytes: &[u8]) -> Sniff {
 }
 
 fn parse(bytes: &[u8], limits: &Limits) -> Result<Vec<Report>, ParseError> {
-    let text = pasted::text(bytes);
+    let text = unescaped(bytes);
     let mut reader = Reader::new(limits);
     for line in lines(&text) {
         reader.line(line);

@@ -7,9 +7,8 @@ use super::images::ImageRow;
 use super::kernel_images::KernelImages;
 use super::node::{Content as NodeContent, Form, Node};
 use super::tree::{Budget, Tree};
-use crate::formats::pasted;
-use crate::formats::whole_lines::whole_lines;
-use crate::lines::{Line, lines};
+use crate::lines::{Line, lines, whole_texts};
+use crate::pasted::unescaped;
 use crate::{Content, Format, Limits, ParseError, Sniff};
 
 /// Call trees of every process, kernel frames included.
@@ -23,7 +22,7 @@ pub(crate) const FORMAT: Format = Format {
 
 fn sniff(bytes: &[u8]) -> Sniff {
     let mut header = false;
-    for text in whole_lines(bytes) {
+    for text in whole_texts(bytes) {
         header |= fields::thread(text).is_some();
         // Cheap before dear: a node has an address in brackets.
         if !text.contains("[0x") {
@@ -52,7 +51,7 @@ const ASIDES: [&str; 5] = [
 const ENDS: [&str; 2] = ["Custom Output:", "Spindump binary format"];
 
 fn parse(bytes: &[u8], limits: &Limits) -> Result<Vec<Report>, ParseError> {
-    let text = pasted::text(bytes);
+    let text = unescaped(bytes);
     let mut reader = Reader::new(limits);
     for line in lines(&text) {
         reader.line(line);
