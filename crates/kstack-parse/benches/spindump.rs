@@ -26,7 +26,7 @@ fn spindump() -> Vec<u8> {
     };
     let frames: Vec<_> = (0..8).map(user).chain((0..10).map(kernel)).collect();
     let images = [
-        ("poold", 0x10_a410_000, 0x10_a42d_fff),
+        ("poold", 0x1_0a41_0000, 0x1_0a42_dfff),
         ("libsystem_kernel.dylib", 0x7fff_8c2e_0000, 0x7fff_8c2f_ffff),
     ];
     let mut spindump = Spindump::new(100);

@@ -2,6 +2,7 @@
 
 use crate::Format;
 
+mod budget;
 mod call_tree;
 mod debugger_text;
 mod dtrace_text;
