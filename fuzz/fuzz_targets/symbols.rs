@@ -24,7 +24,13 @@ fuzz_target!(|bytes: &[u8]| {
         for range in ranges {
             let (VmAddr(start), VmAddr(end)) = (range.start, range.end);
             let middle = start / 2 + end / 2;
-            let edges = [start.wrapping_sub(1), start, middle, end.wrapping_sub(1), end];
+            let edges = [
+                start.wrapping_sub(1),
+                start,
+                middle,
+                end.wrapping_sub(1),
+                end,
+            ];
             let steps = (1..8).map(|step| start.wrapping_add(step * 0x14));
             for at in edges.into_iter().chain(steps) {
                 if let Ok(Some(named)) = names.lookup(VmAddr(at)) {

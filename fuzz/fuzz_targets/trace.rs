@@ -36,7 +36,9 @@ fuzz_target!(|bytes: &[u8]| {
             // Whatever a report holds, no control character of it reaches a terminal.
             let text = str::from_utf8(&out).expect("renderers write text");
             assert!(
-                !text.contains(|character: char| character.is_control() && !"\n\t".contains(character)),
+                !text.contains(
+                    |character: char| character.is_control() && !"\n\t".contains(character)
+                ),
                 "{} wrote a control character",
                 renderer.name
             );

@@ -15,10 +15,7 @@ pub const LIMITS: Limits = Limits {
 pub fn check(reports: &[Report]) {
     for report in reports {
         assert!(!report.format.is_empty());
-        let threads = report
-            .processes
-            .iter()
-            .flat_map(|process| &process.threads);
+        let threads = report.processes.iter().flat_map(|process| &process.threads);
         let stacks = threads.flat_map(|thread| &thread.stacks);
         let frames: usize = stacks.map(|stack| stack.frames.len()).sum();
         assert!(

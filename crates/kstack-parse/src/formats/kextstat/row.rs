@@ -110,8 +110,8 @@ impl<'a> Row<'a> {
     }
 }
 
-/// Whether the four numbers that begin a row are there, all but one at least. The pattern costs a
-/// hundred times more, and every line of every text is asked.
+/// Whether the four numbers that begin a row are there, all but one at least. The pattern costs
+/// far more, and every line of every text is asked.
 fn may_be_row(text: &str) -> bool {
     let mut words = text.split_whitespace();
     let mut damaged = 0;
