@@ -8,6 +8,7 @@
 mod bless;
 mod ci;
 mod evidence;
+mod fuzz;
 mod macho;
 mod oracle;
 mod samples;
@@ -42,6 +43,13 @@ enum Chore {
         #[arg(long)]
         target: Option<String>,
     },
+    /// Feed any bytes to every parser and loader (needs cargo-fuzz and a C++ compiler).
+    Fuzz {
+        /// How long each target runs.
+        seconds: u64,
+        /// A target: the name of a format, or parse, dump, join, symbols, bundle, trace; all when left out.
+        target: Option<String>,
+    },
 }
 
 fn main() -> Result<()> {
@@ -58,5 +66,6 @@ fn main() -> Result<()> {
             images,
             target,
         } => evidence::measure(root, draws, images, target.as_deref()),
+        Chore::Fuzz { seconds, target } => fuzz::run_all(root, seconds, target.as_deref()),
     }
 }

@@ -60,7 +60,7 @@ fn recognise(bytes: &[u8], limits: &Limits) -> Result<Vec<Report>, ParseError> {
         .filter(|format| format.content == Content::Binary)
         .find(|format| (format.sniff)(bytes) == Sniff::Yes);
     if let Some(format) = binary {
-        return (format.parse)(bytes, limits);
+        return read(format, bytes, limits);
     }
     let mut reports = Vec::new();
     for format in FORMATS {
@@ -81,9 +81,14 @@ fn recognise(bytes: &[u8], limits: &Limits) -> Result<Vec<Report>, ParseError> {
 /// When the format finds nothing of its own in the bytes.
 pub fn parse_as(format: &Format, bytes: &[u8], limits: &Limits) -> Result<Vec<Report>, ParseError> {
     let unpacked = packed::unpack(bytes, limits);
-    let reports = (format.parse)(&unpacked.bytes, limits)?;
+    let reports = read(format, &unpacked.bytes, limits)?;
+    Ok(unpacked.said_in(reports))
+}
+
+fn read(format: &Format, bytes: &[u8], limits: &Limits) -> Result<Vec<Report>, ParseError> {
+    let reports = (format.parse)(bytes, limits)?;
     if reports.is_empty() {
         return Err(ParseError::nothing(format.name));
     }
-    Ok(unpacked.said_in(reports))
+    Ok(reports)
 }

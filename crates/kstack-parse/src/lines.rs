@@ -43,6 +43,31 @@ pub(crate) fn texts(bytes: &[u8]) -> impl Iterator<Item = &str> {
         .map(|line| line.text)
 }
 
+/// The text of each line that is wholly UTF-8, copying nothing: for a sniff of lines that binary files hold pieces of.
+pub(crate) fn whole_texts(bytes: &[u8]) -> impl Iterator<Item = &str> {
+    // A file that is text throughout need not be looked at byte by byte.
+    let (text, mixed) = match str::from_utf8(bytes) {
+        Ok(text) => (Some(text), None),
+        Err(_) => (None, Some(bytes)),
+    };
+    let lines = text.into_iter().flat_map(|text| text.split('\n'));
+    lines
+        .chain(mixed.into_iter().flat_map(whole_of_mixed))
+        .map(content)
+}
+
+fn whole_of_mixed(bytes: &[u8]) -> impl Iterator<Item = &str> {
+    let lines = bytes.split(|byte| *byte == b'\n');
+    lines.filter_map(|line| str::from_utf8(line).ok())
+}
+
+/// A line without its end and its quoting.
+fn content(line: &str) -> &str {
+    // Editors on Windows put a byte order mark before the first line.
+    let line = line.strip_prefix('\u{feff}').unwrap_or(line);
+    unquoted(line.trim_end_matches('\r'))
+}
+
 /// Takes `> ` marks off, several deep. A `>` with a letter after it is a kext name abbreviated by the kernel
 /// (`>AudioIPCDriver`), not a quote.
 fn unquoted(mut text: &str) -> &str {
@@ -102,5 +127,11 @@ mod tests {
     fn bytes_that_are_not_text_cut_a_sniffed_line_and_no_other() {
         let pieces: Vec<&str> = texts(b"> a\xffb\n> c").collect();
         assert_eq!(pieces, ["a", "b", "c"]);
+    }
+
+    #[test]
+    fn a_line_that_is_not_text_is_passed_over_whole() {
+        let whole: Vec<&str> = whole_texts(b"> a\r\nb\xffc\n  d").collect();
+        assert_eq!(whole, ["a", "  d"]);
     }
 }

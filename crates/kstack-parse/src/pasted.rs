@@ -1,11 +1,25 @@
 //! Text that went through a web page, a mail or a source comment on its way.
 //!
-//! On top of what [`lines`] takes off, this undoes comment marks, HTML and
-//! Markdown escapes, and the `\n` of a JSON string pasted as it stands.
+//! [`unescaped`] undoes what pages and Markdown write for a character, and
+//! leaves lines and indentation: a call tree's depth is its indentation.
+//! [`pasted_lines`] serves texts that are read by their words: on top of what
+//! [`lines`] takes off, comment marks, tags, every escape and the white space
+//! around a line go, and a log folded into one JSON string is unfolded.
 
 use std::borrow::Cow;
 
 use crate::lines::lines;
+
+/// The text of any bytes with its escapes undone once. Bytes that are not UTF-8 become replacement characters.
+pub(crate) fn unescaped(bytes: &[u8]) -> Cow<'_, str> {
+    let text = String::from_utf8_lossy(bytes);
+    if !bytes.iter().any(|byte| matches!(byte, b'&' | b'\\')) {
+        return text;
+    }
+    // Names hold these two; a backslash before anything else can be the program's own.
+    let text = text.replace("\\_", "_").replace("\\*", "*");
+    Cow::Owned(without_entities(text))
+}
 
 /// One line as the program printed it, without the white space around it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,7 +62,8 @@ impl<'a> Iterator for Parts<'a> {
 
 /// Whether a line is a whole log folded into one by `\n`. A message may hold a `\n` or two of its own.
 fn is_json_string(line: &str) -> bool {
-    line.match_indices("\\n").nth(3).is_some()
+    // Cheap before dear, here and below: every line of every text is asked.
+    line.as_bytes().contains(&b'\\') && line.match_indices("\\n").nth(3).is_some()
 }
 
 fn unescaped_json(line: &str) -> Vec<String> {
@@ -65,7 +80,9 @@ fn unescaped_json(line: &str) -> Vec<String> {
 
 fn clean(line: &str) -> Cow<'_, str> {
     let bare = without_comment_mark(line.trim());
-    if !bare.contains(['&', '\\', '<', '\u{a0}']) {
+    // The last is the first byte of U+00A0 and of some other characters.
+    let may_need_it = |byte| matches!(byte, b'&' | b'\\' | b'<' | 0xc2);
+    if !bare.bytes().any(may_need_it) {
         return Cow::Borrowed(bare);
     }
     let text = bare.replace('\u{a0}', " ");
@@ -135,6 +152,19 @@ mod tests {
         pasted_lines(text)
             .map(|line| line.text.into_owned())
             .collect()
+    }
+
+    #[test]
+    fn escapes_in_a_text_of_lines_are_undone_once() {
+        assert_eq!(
+            unescaped(b"  Pool&lt;int&gt;::zio\\_wait &amp;lt;\n"),
+            "  Pool<int>::zio_wait &lt;\n"
+        );
+    }
+
+    #[test]
+    fn text_without_escapes_is_not_copied() {
+        assert!(matches!(unescaped(b"zio_wait + 4"), Cow::Borrowed(_)));
     }
 
     #[test]

@@ -281,6 +281,20 @@ fn a_limit_ends_the_reading_with_a_note() {
     );
 }
 
+#[test]
+fn damage_before_anything_of_a_report_is_an_error_that_says_where() {
+    let damaged = stackshot("288").build().replacen("\" : ", "\" > ", 1);
+    let why = parse(damaged.as_bytes(), &Limits::default()).unwrap_err();
+    assert!(why.position.is_some(), "{why}");
+    assert!(why.to_string().contains("damaged before"), "{why}");
+}
+
+#[test]
+fn a_report_whose_panic_text_is_empty_is_an_error_and_not_an_empty_answer() {
+    let empty = Ips::new("210").text("panicString", "").build();
+    assert!(parse(empty.as_bytes(), &Limits::default()).is_err());
+}
+
 proptest! {
     #[test]
     fn every_prefix_is_survived(cut in 0usize..3000) {

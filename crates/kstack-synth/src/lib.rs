@@ -9,4 +9,5 @@ pub mod legacy;
 pub mod macho;
 pub mod micro;
 pub mod panic;
+pub mod spindump;
 pub mod text;

@@ -6,11 +6,11 @@
 
 use std::borrow::Cow;
 
-use kstack_model::{At, Fact, Frame, ImageOffset, Machine, Note, Position, Uuid, Value};
+use kstack_model::{At, Fact, Frame, ImageOffset, Machine, Note, Position, Report, Uuid, Value};
 
-use crate::Limits;
 use crate::json::{Json, Kind};
 use crate::lines::lines;
+use crate::{Limits, ParseError, ParseErrorKind, Sniff};
 
 /// Everything read from one file.
 #[derive(Debug, Default)]
@@ -24,6 +24,23 @@ pub(super) struct Document {
     pub(super) has_stackshot: bool,
     pub(super) facts: Vec<Fact>,
     pub(super) notes: Vec<Note>,
+    damaged_at: Option<Position>,
+}
+
+impl Document {
+    /// The answer when nothing of a format was read: an error where damage may hide it.
+    pub(super) fn nothing(&self) -> Result<Vec<Report>, ParseError> {
+        match self.damaged_at {
+            None => Ok(Vec::new()),
+            position => Err(ParseError {
+                kind: ParseErrorKind::Invalid(
+                    "the JSON ends or is damaged before any panic or stackshot".to_owned(),
+                ),
+                position,
+                within: None,
+            }),
+        }
+    }
 }
 
 /// A row of `binaryImages`.
@@ -82,6 +99,16 @@ const PANIC_KEYS: &[&str] = &["panicString", "string", "macOSPanicString"];
 /// Keys that tell a stackshot.
 const STACKSHOT_KEYS: &[&str] = &["processByPid", "binaryImages"];
 
+/// Answers for bytes that hold something in JSON, which is asked of their text.
+pub(super) fn sniff(bytes: &[u8], holds: fn(&str) -> bool) -> Sniff {
+    // Cheap before dear: most files have no object in them.
+    if bytes.contains(&b'{') && holds(&String::from_utf8_lossy(bytes)) {
+        Sniff::Yes
+    } else {
+        Sniff::No
+    }
+}
+
 /// Whether some bytes hold a JSON report with panic text in it.
 pub(super) fn holds_panic(text: &str) -> bool {
     json_part(text).is_some_and(|json| {
@@ -139,8 +166,10 @@ pub(super) fn read(text: &str, limits: &Limits) -> Document {
     }
     if let Some(at) = json.cut_at() {
         let skipped = text.len() - part.len();
+        let position = Position::Byte((skipped + at) as u64);
+        reader.document.damaged_at = Some(position);
         reader.document.notes.push(Note::at(
-            Position::Byte((skipped + at) as u64),
+            position,
             "the JSON ends or is damaged here; what stands before it is used",
         ));
     }

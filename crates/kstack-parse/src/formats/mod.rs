@@ -2,6 +2,7 @@
 
 use crate::Format;
 
+mod budget;
 mod call_tree;
 mod debugger_text;
 mod dtrace_text;
@@ -11,12 +12,10 @@ mod microstackshot;
 mod numbers;
 mod panic_ips;
 mod panic_text;
-mod pasted;
 mod stackshot_ips;
 pub(crate) mod stackshot_kcdata;
 mod stackshot_legacy;
 mod symstacks;
-mod whole_lines;
 
 /// Every format kstack reads.
 pub static FORMATS: &[Format] = &[

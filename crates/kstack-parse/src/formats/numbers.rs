@@ -14,12 +14,42 @@ pub(super) fn bare_hex(digits: &str) -> Option<u64> {
     u64::from_str_radix(digits, 16).ok()
 }
 
+/// A hexadecimal number and what stands behind it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Hex<'a> {
+    pub(super) value: u64,
+    /// Digits as printed, leading zeros included: 16 for a whole 64-bit address.
+    pub(super) digits: usize,
+    pub(super) rest: &'a str,
+}
+
+/// The number that a text starts with, `0x` and hexadecimal digits, and what follows.
+pub(super) fn leading_hex(text: &str) -> Option<Hex<'_>> {
+    let number = text
+        .strip_prefix("0x")
+        .or_else(|| text.strip_prefix("0X"))?;
+    let end = number
+        .find(|character: char| !character.is_ascii_hexdigit())
+        .unwrap_or(number.len());
+    let (digits, rest) = number.split_at_checked(end)?;
+    Some(Hex {
+        value: bare_hex(digits)?,
+        digits: digits.len(),
+        rest,
+    })
+}
+
 /// Decimal digits, nothing else.
 pub(super) fn decimal(digits: &str) -> Option<u64> {
     if digits.starts_with('+') {
         return None;
     }
     digits.parse().ok()
+}
+
+/// A whole word as a number: in hexadecimal with `0x`, else in decimal.
+pub(super) fn number(word: &str) -> Option<u64> {
+    hex(word).or_else(|| decimal(word))
 }
 
 /// The number that a word starts with, in decimal, and what follows.
@@ -54,6 +84,19 @@ mod tests {
         assert_eq!(decimal("+1"), None);
         assert_eq!(hex("0x1f"), Some(0x1f));
         assert_eq!(hex("1f"), None);
+    }
+
+    #[test]
+    fn a_number_that_does_not_fit_64_bits_is_none() {
+        assert_eq!(leading_hex("0x11111111111111111"), None);
+        assert_eq!(leading_hex("0x"), None);
+        assert_eq!(hex("0x11111111111111111"), None);
+    }
+
+    #[test]
+    fn the_digits_are_counted_as_printed() {
+        let hex = leading_hex("0x0010 : x").unwrap();
+        assert_eq!((hex.value, hex.digits, hex.rest), (16, 4, " : x"));
     }
 
     #[test]

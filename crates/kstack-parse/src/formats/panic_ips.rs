@@ -4,19 +4,13 @@ use kstack_model::{Machine, Report};
 
 use super::ips::{self, Document};
 use super::{panic_text, stackshot_ips};
-use crate::{Content, Format, Limits, ParseError, Sniff};
+use crate::{Content, Format, Limits, ParseError};
 
 pub(crate) const FORMAT: Format = Format {
     name: "panic-ips",
     about: "panic report in JSON (.ips, .panic), with or without a stackshot",
     content: Content::Binary,
-    sniff: |bytes| {
-        if ips::holds_panic(&String::from_utf8_lossy(bytes)) {
-            Sniff::Yes
-        } else {
-            Sniff::No
-        }
-    },
+    sniff: |bytes| ips::sniff(bytes, ips::holds_panic),
     parse,
 };
 
@@ -44,6 +38,8 @@ fn parse(bytes: &[u8], limits: &Limits) -> Result<Vec<Report>, ParseError> {
         let panic = own_panic.and_then(|at| reports.get(at));
         let stackshot = stackshot_ips::report(document, panic);
         reports.push(stackshot);
+    } else if reports.is_empty() {
+        return document.nothing();
     }
     Ok(reports)
 }

@@ -8,26 +8,20 @@ use kstack_model::{
 };
 
 use super::ips::{self, Document, RawProcess, RawThread, Row, Spot};
-use crate::{Content, Format, Limits, ParseError, Sniff};
+use crate::{Content, Format, Limits, ParseError};
 
 pub(crate) const FORMAT: Format = Format {
     name: "stackshot-ips",
     about: "stackshot in JSON (.ips) of iOS and macOS",
     content: Content::Binary,
-    sniff: |bytes| {
-        if ips::holds_stackshot(&String::from_utf8_lossy(bytes)) {
-            Sniff::Yes
-        } else {
-            Sniff::No
-        }
-    },
+    sniff: |bytes| ips::sniff(bytes, ips::holds_stackshot),
     parse,
 };
 
 fn parse(bytes: &[u8], limits: &Limits) -> Result<Vec<Report>, ParseError> {
     let document = ips::read(&String::from_utf8_lossy(bytes), limits);
     if !document.has_stackshot {
-        return Ok(Vec::new());
+        return document.nothing();
     }
     Ok(vec![report(document, None)])
 }

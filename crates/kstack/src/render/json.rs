@@ -1,5 +1,6 @@
 //! A trace as JSON for programs; `docs/json.md` describes it.
 
+pub(super) mod harmless;
 mod images;
 
 use std::io::{self, Write};
@@ -61,7 +62,7 @@ fn write_document(
     if of > 1 {
         out.write_all(if index == 1 { b"[\n" } else { b",\n" })?;
     }
-    serde_json::to_writer_pretty(&mut *out, document)?;
+    harmless::write_pretty(document, out)?;
     out.write_all(b"\n")?;
     if of > 1 && index == of {
         out.write_all(b"]\n")?;

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use super::RenderOptions;
 use super::document::Document;
 use super::frame;
-use super::json::Writer;
+use super::json::{Writer, harmless};
 use super::stacks::{COLORS, PLAIN, write_line};
 use crate::resolve::{SpaceId, Trace};
 use kstack_model::Frame;
@@ -36,7 +36,7 @@ pub fn write_text(trace: &Trace, options: &RenderOptions, out: &mut dyn Write) -
 pub fn write_json(trace: &Trace, options: &RenderOptions, out: &mut dyn Write) -> io::Result<()> {
     let writer = Writer::new(trace, options);
     for (space, frame) in frames(trace) {
-        serde_json::to_writer(&mut *out, &writer.frame(space, frame))?;
+        harmless::write_compact(&writer.frame(space, frame), out)?;
         out.write_all(b"\n")?;
     }
     Ok(())

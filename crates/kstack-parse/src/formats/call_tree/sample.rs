@@ -1,14 +1,14 @@
 //! Text of `sample(1)`: one process, user frames only.
 
-use kstack_model::{Basis, Note, Process, Report, Side, Thread};
+use kstack_model::{Basis, Process, Report, Side, Thread};
 
 use super::fields;
 use super::images::ImageRow;
 use super::node::{Content as NodeContent, Counted, Form, Node, counted};
-use super::tree::{Budget, Tree};
-use crate::formats::pasted;
-use crate::formats::whole_lines::whole_lines;
-use crate::lines::{Line, lines};
+use super::tree::Tree;
+use crate::formats::budget::Budget;
+use crate::lines::{Line, lines, whole_texts};
+use crate::pasted::unescaped;
 use crate::{Content, Format, Limits, ParseError, Sniff};
 
 /// Call trees of one process.
@@ -22,8 +22,9 @@ pub(crate) const FORMAT: Format = Format {
 
 fn sniff(bytes: &[u8]) -> Sniff {
     let mut threads = false;
-    for text in whole_lines(bytes) {
-        threads |= thread(text).is_some();
+    for text in whole_texts(bytes) {
+        // Cheap before dear: the header of a thread has an underscore in it.
+        threads = threads || text.as_bytes().contains(&b'_') && thread(text).is_some();
         if threads
             && text.contains("[0x")
             && let Some(node) = Node::read(text)
@@ -36,7 +37,7 @@ fn sniff(bytes: &[u8]) -> Sniff {
 }
 
 fn parse(bytes: &[u8], limits: &Limits) -> Result<Vec<Report>, ParseError> {
-    let text = pasted::text(bytes);
+    let text = unescaped(bytes);
     let mut reader = Reader::new(limits);
     for line in lines(&text) {
         reader.line(line);
@@ -65,9 +66,8 @@ struct Reader {
     process: Process,
     thread: Option<(Thread, Tree)>,
     section: Section,
+    /// Its items are threads and images.
     budget: Budget,
-    /// Threads and images that may still be taken.
-    items: usize,
 }
 
 impl Reader {
@@ -78,8 +78,7 @@ impl Reader {
             process: empty_process(),
             thread: None,
             section: Section::Foreign,
-            budget: Budget::new(limits.frames),
-            items: limits.items,
+            budget: Budget::new(limits),
         }
     }
 
@@ -111,7 +110,7 @@ impl Reader {
             }
             Section::Images => {
                 if let Some(row) = ImageRow::read(line.text)
-                    && self.take_item()
+                    && self.budget.take_item()
                 {
                     self.process.space.images.push(row.image);
                 }
@@ -142,7 +141,7 @@ impl Reader {
         if let Some((thread, samples)) = thread(line.text) {
             self.end_thread();
             self.section = Section::Graph;
-            if !self.take_item() {
+            if !self.budget.take_item() {
                 return;
             }
             self.thread = Some((thread, Tree::new(Some(samples))));
@@ -154,13 +153,6 @@ impl Reader {
         if let Some(node) = Node::read(line.text) {
             tree.push(node, Side::User, line.position(), &mut self.budget);
         }
-    }
-
-    fn take_item(&mut self) -> bool {
-        let left = self.items.checked_sub(1);
-        self.budget.passed |= left.is_none();
-        self.items = left.unwrap_or(0);
-        left.is_some()
     }
 
     fn end_thread(&mut self) {
@@ -177,11 +169,7 @@ impl Reader {
         self.end_thread();
         let mut report = std::mem::replace(&mut self.report, empty_report());
         let process = std::mem::replace(&mut self.process, empty_process());
-        if self.budget.passed {
-            report.notes.push(Note::new(
-                "a limit is passed; what comes after it is missing",
-            ));
-        }
+        report.notes.extend(self.budget.note());
         if process.threads.iter().any(|it| !it.stacks.is_empty()) {
             report.processes.push(process);
             self.reports.push(report);

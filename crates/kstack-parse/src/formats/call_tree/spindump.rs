@@ -1,15 +1,15 @@
 //! Text of `spindump(8)`, heavy and timeline layouts.
 
-use kstack_model::{Basis, Fact, Note, Position, Process, Report, Side, Thread};
+use kstack_model::{Basis, Fact, Position, Process, Report, Side, Thread};
 
 use super::fields;
 use super::images::ImageRow;
 use super::kernel_images::KernelImages;
 use super::node::{Content as NodeContent, Form, Node};
-use super::tree::{Budget, Tree};
-use crate::formats::pasted;
-use crate::formats::whole_lines::whole_lines;
-use crate::lines::{Line, lines};
+use super::tree::Tree;
+use crate::formats::budget::Budget;
+use crate::lines::{Line, lines, whole_texts};
+use crate::pasted::unescaped;
 use crate::{Content, Format, Limits, ParseError, Sniff};
 
 /// Call trees of every process, kernel frames included.
@@ -23,7 +23,7 @@ pub(crate) const FORMAT: Format = Format {
 
 fn sniff(bytes: &[u8]) -> Sniff {
     let mut header = false;
-    for text in whole_lines(bytes) {
+    for text in whole_texts(bytes) {
         header |= fields::thread(text).is_some();
         // Cheap before dear: a node has an address in brackets.
         if !text.contains("[0x") {
@@ -52,7 +52,7 @@ const ASIDES: [&str; 5] = [
 const ENDS: [&str; 2] = ["Custom Output:", "Spindump binary format"];
 
 fn parse(bytes: &[u8], limits: &Limits) -> Result<Vec<Report>, ParseError> {
-    let text = pasted::text(bytes);
+    let text = unescaped(bytes);
     let mut reader = Reader::new(limits);
     for line in lines(&text) {
         reader.line(line);
@@ -89,8 +89,8 @@ struct Reader {
     section: Section,
     /// Fields that may be the header of the next spindump.
     heading: Option<Vec<(String, String)>>,
+    /// Its items are processes, threads and images.
     budget: Budget,
-    items: usize,
 }
 
 impl Reader {
@@ -104,8 +104,7 @@ impl Reader {
             side: Side::User,
             section: Section::Header,
             heading: None,
-            budget: Budget::new(limits.frames),
-            items: limits.items,
+            budget: Budget::new(limits),
         }
     }
 
@@ -191,19 +190,13 @@ impl Reader {
         self.process = Some(process);
     }
 
-    /// Takes one process, thread or image of the limit; the rest of the text is passed over when none is left.
+    /// Takes an item; the rest of the text is passed over when none is left.
     fn take_item(&mut self) -> bool {
-        match self.items.checked_sub(1) {
-            Some(left) => {
-                self.items = left;
-                true
-            }
-            None => {
-                self.section = Section::Tail;
-                self.budget.passed = true;
-                false
-            }
+        let is_taken = self.budget.take_item();
+        if !is_taken {
+            self.section = Section::Tail;
         }
+        is_taken
     }
 
     fn image(&mut self, text: &str) -> bool {
@@ -321,11 +314,7 @@ impl Reader {
         self.heading = None;
         let mut report = std::mem::replace(&mut self.report, empty_report());
         report.kernel.images = std::mem::take(&mut self.kernel).into_images();
-        if self.budget.passed {
-            report.notes.push(Note::new(
-                "a limit is passed; what comes after it is missing",
-            ));
-        }
+        report.notes.extend(self.budget.note());
         let has_stacks = report
             .processes
             .iter()

@@ -9,6 +9,7 @@
 use kstack_model::{At, Frame, FrameKind, Note, Position, Said, Side, Stack, StackEnd};
 
 use super::node::{Content, Node};
+use crate::formats::budget::Budget;
 use crate::formats::numbers::is_arm64_kernel;
 
 /// Takes the lines of one tree and gives its stacks.
@@ -39,36 +40,6 @@ struct Open {
     side: Side,
     frame: Frame,
     position: Position,
-}
-
-/// How many frames may still be made.
-#[derive(Debug)]
-pub(super) struct Budget {
-    left: usize,
-    /// Whether a stack did not fit.
-    pub(super) passed: bool,
-}
-
-impl Budget {
-    pub(super) fn new(frames: usize) -> Budget {
-        Budget {
-            left: frames,
-            passed: false,
-        }
-    }
-
-    fn take(&mut self, frames: usize) -> bool {
-        match self.left.checked_sub(frames) {
-            Some(left) => {
-                self.left = left;
-                true
-            }
-            None => {
-                self.passed = true;
-                false
-            }
-        }
-    }
 }
 
 impl Tree {
@@ -149,7 +120,7 @@ impl Tree {
             ));
         }
         let ended_here = innermost.samples.saturating_sub(innermost.passed_on);
-        if ended_here > 0 && budget.take(self.path.len()) {
+        if ended_here > 0 && budget.take_frames(self.path.len()) {
             for side in [Side::Kernel, Side::User] {
                 self.stacks.extend(stack(&self.path, side, ended_here));
             }
@@ -217,9 +188,17 @@ fn kind_of_innermost(frame: &Frame, side: Side, alone: bool) -> FrameKind {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Limits;
+
+    fn budget(frames: usize) -> Budget {
+        Budget::new(&Limits {
+            frames,
+            ..Limits::default()
+        })
+    }
 
     fn stacks(expected: Option<u64>, lines: &[&str]) -> (Vec<Stack>, Vec<Note>) {
-        let (mut tree, mut budget) = (Tree::new(expected), Budget::new(1000));
+        let (mut tree, mut budget) = (Tree::new(expected), budget(1000));
         for line in lines {
             let node = Node::read(line).unwrap();
             let side = if node.kernel {
@@ -351,7 +330,7 @@ mod tests {
 
     #[test]
     fn a_tree_larger_than_the_budget_stops_making_stacks() {
-        let mut budget = Budget::new(1);
+        let mut budget = budget(1);
         let mut tree = Tree::new(None);
         for line in ["1  a (i + 1) [0x1]", "1  b (i + 2) [0x2]"] {
             tree.push(
@@ -362,6 +341,6 @@ mod tests {
             );
         }
         assert_eq!(tree.finish(&mut budget).0.len(), 1);
-        assert!(budget.passed);
+        assert!(budget.note().is_some());
     }
 }

@@ -5,7 +5,7 @@
 
 use kstack_model::Said;
 
-use crate::formats::numbers::{decimal, hex};
+use crate::formats::numbers::number;
 
 /// What stands behind an address, taken apart.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -191,10 +191,6 @@ fn starts_with_argument(text: &str) -> bool {
 fn named(name: &str) -> Option<String> {
     let name = name.trim();
     (!name.is_empty() && name != "??" && name != "???").then(|| name.to_owned())
-}
-
-fn number(text: &str) -> Option<u64> {
-    hex(text).or_else(|| decimal(text))
 }
 
 #[cfg(test)]

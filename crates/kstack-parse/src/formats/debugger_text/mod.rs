@@ -13,9 +13,8 @@ mod stack;
 
 use kstack_model::Report;
 
-use crate::formats::pasted;
-use crate::formats::whole_lines::whole_lines;
-use crate::lines::lines;
+use crate::lines::{lines, whole_texts};
+use crate::pasted::unescaped;
 use crate::{Content, Format, Limits, ParseError, Sniff};
 
 /// Backtraces, threads and kexts as debuggers print them.
@@ -28,7 +27,7 @@ pub(crate) const FORMAT: Format = Format {
 };
 
 fn sniff(bytes: &[u8]) -> Sniff {
-    if whole_lines(bytes).any(is_ours) {
+    if whole_texts(bytes).any(is_ours) {
         Sniff::Yes
     } else {
         Sniff::No
@@ -62,7 +61,7 @@ fn is_ours(text: &str) -> bool {
 }
 
 fn parse(bytes: &[u8], limits: &Limits) -> Result<Vec<Report>, ParseError> {
-    let text = pasted::text(bytes);
+    let text = unescaped(bytes);
     let mut session = session::Session::new(limits);
     for line in lines(&text) {
         session.line(line.text);

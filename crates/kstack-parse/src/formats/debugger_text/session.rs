@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use kstack_model::{Address, At, Basis, Frame, Note, Process, Report, Side, Stack, Thread};
+use kstack_model::{Address, At, Basis, Frame, Process, Report, Side, Stack, Thread};
 
 use super::macros::Head;
 use super::space::Space;
 use super::stack::{Counted, Gathering, is_beginning};
 use super::{FORMAT, gdb, kmods, lldb, macros, uncommented};
 use crate::Limits;
+use crate::formats::budget::Budget;
 use crate::formats::numbers::LOWEST_KERNEL;
 
 /// Reads a session.
@@ -33,10 +34,8 @@ pub(super) struct Session {
     program: Option<&'static str>,
     /// How often the machine ran on; what is printed twice between is said twice, not seen twice.
     resumed: u64,
-    frames_left: usize,
-    /// Threads and kexts that may still be taken.
-    items_left: usize,
-    cut: bool,
+    /// Its items are threads and kexts.
+    budget: Budget,
 }
 
 /// Name of the thread that stands for an answered question.
@@ -77,9 +76,7 @@ impl Session {
             in_kmods: false,
             program: None,
             resumed: 0,
-            frames_left: limits.frames,
-            items_left: limits.items,
-            cut: false,
+            budget: Budget::new(limits),
         }
     }
 
@@ -124,8 +121,7 @@ impl Session {
     }
 
     fn add(&mut self, counted: Counted) {
-        if !take_one(&mut self.frames_left) {
-            self.cut = true;
+        if !self.budget.take_frames(1) {
             return;
         }
         let described = &counted.described;
@@ -164,10 +160,8 @@ impl Session {
         if self.in_kmods
             && let Some(kext) = kmods::row(text)
         {
-            if take_one(&mut self.items_left) {
+            if self.budget.take_item() {
                 self.space.kext(kext);
-            } else {
-                self.cut = true;
             }
             return true;
         }
@@ -266,8 +260,7 @@ impl Session {
     fn begin(&mut self, process: usize, number: Option<u64>, thread: Thread, at: Option<Counted>) {
         self.close();
         self.in_stack = false;
-        if !take_one(&mut self.items_left) {
-            self.cut = true;
+        if !self.budget.take_item() {
             return;
         }
         self.open = Some(OpenThread {
@@ -288,12 +281,10 @@ impl Session {
     /// Puts a thread where it belongs.
     fn end(&mut self, open: OpenThread) {
         let mut stack = open.stack;
-        if let (true, Some(at)) = (stack.is_empty(), open.at) {
-            if take_one(&mut self.frames_left) {
-                stack.push(at);
-            } else {
-                self.cut = true;
-            }
+        if let (true, Some(at)) = (stack.is_empty(), open.at)
+            && self.budget.take_frames(1)
+        {
+            stack.push(at);
         }
         let frames = stack.finish();
         let stack = (!frames.is_empty()).then(|| Stack::new(side(&frames), frames));
@@ -348,20 +339,9 @@ impl Session {
             processes: self.processes,
             ..Report::default()
         };
-        if self.cut {
-            report.notes.push(Note::new(
-                "a limit is passed; what comes after it is missing",
-            ));
-        }
+        report.notes.extend(self.budget.note());
         vec![report]
     }
-}
-
-/// Takes one of what is left; `false` when nothing is.
-fn take_one(left: &mut usize) -> bool {
-    let one_less = left.checked_sub(1);
-    *left = one_less.unwrap_or(0);
-    one_less.is_some()
 }
 
 /// A stop shows the innermost frame, `bt` then the whole stack: one stack, not two.

@@ -8,9 +8,8 @@ mod output;
 
 use kstack_model::Report;
 
-use crate::formats::pasted;
-use crate::formats::whole_lines::whole_lines;
-use crate::lines::lines;
+use crate::lines::{lines, whole_texts};
+use crate::pasted::unescaped;
 use crate::{Content, Format, Limits, ParseError, Sniff};
 
 /// Stacks of `stack()` and `ustack()`, callers of lockstat.
@@ -25,7 +24,7 @@ pub(crate) const FORMAT: Format = Format {
 /// Frames without a count or a probe beside them can be anything, so the lines are read as they will be.
 fn sniff(bytes: &[u8]) -> Sniff {
     let mut finder = output::Finder::default();
-    if whole_lines(bytes).any(|text| finder.line(text)) {
+    if whole_texts(bytes).any(|text| finder.line(text)) {
         Sniff::Yes
     } else {
         Sniff::No
@@ -33,7 +32,7 @@ fn sniff(bytes: &[u8]) -> Sniff {
 }
 
 fn parse(bytes: &[u8], limits: &Limits) -> Result<Vec<Report>, ParseError> {
-    let text = pasted::text(bytes);
+    let text = unescaped(bytes);
     let mut output = output::Output::new(limits);
     for line in lines(&text) {
         output.line(line.text);

@@ -6,6 +6,7 @@ use kstack_model::{At, Basis, Frame, FrameKind, Note, Process, Report, Side, Sta
 
 use super::{FORMAT, frame, lockstat};
 use crate::Limits;
+use crate::formats::budget::Budget;
 use crate::formats::numbers::{decimal, leading_decimal};
 
 /// Finds the first stack that is dtrace's beyond doubt.
@@ -59,8 +60,7 @@ pub(super) struct Output {
     /// The title of the lockstat table the lines are in.
     table: Option<String>,
     in_table: bool,
-    frames_left: usize,
-    cut: bool,
+    budget: Budget,
 }
 
 /// Frames without a blank line between them.
@@ -83,8 +83,11 @@ impl Output {
             histogram: None,
             table: None,
             in_table: false,
-            frames_left: limits.frames.min(limits.items),
-            cut: false,
+            // Its frames are all the items it has.
+            budget: Budget::new(&Limits {
+                frames: limits.frames.min(limits.items),
+                ..*limits
+            }),
         }
     }
 
@@ -127,7 +130,7 @@ impl Output {
     }
 
     fn frame(&mut self, traced: frame::Traced) {
-        if !self.take_frame() {
+        if !self.budget.take_frames(1) {
             return;
         }
         let blanks = std::mem::take(&mut self.blanks);
@@ -144,13 +147,6 @@ impl Output {
             part.kernel_votes += usize::from(traced.kernel == Some(true));
             part.user_votes += usize::from(traced.kernel == Some(false));
         }
-    }
-
-    fn take_frame(&mut self) -> bool {
-        let left = self.frames_left.checked_sub(1);
-        self.cut |= left.is_none();
-        self.frames_left = left.unwrap_or(0);
-        left.is_some()
     }
 
     fn lockstat(&mut self, text: &str) -> bool {
@@ -175,7 +171,7 @@ impl Output {
             self.in_table = false;
             return false;
         };
-        if !self.take_frame() {
+        if !self.budget.take_frames(1) {
             return true;
         }
         self.key = self.table.clone().unwrap_or_default();
@@ -274,11 +270,7 @@ impl Output {
             ..Report::default()
         };
         report.kernel.basis = Basis::Slid;
-        if self.cut {
-            report.notes.push(Note::new(
-                "a limit is passed; what comes after it is missing",
-            ));
-        }
+        report.notes.extend(self.budget.note());
         report.notes.extend(unplaced(&report));
         Some(report)
     }

@@ -32,6 +32,15 @@ static HEADER: Pattern = Pattern::new(|| compile(r"^\s*Index\s+Refs\s+Address\s"
 static MESSAGE: Pattern =
     Pattern::new(|| compile(r"^\s*(?:No variant specified, falling back|Executing: \S*kmutil\s)"));
 
+fn is_header(text: &str) -> bool {
+    // Cheap before dear: every line of every text is asked.
+    text.trim_start().starts_with("Index") && HEADER.is_match(text)
+}
+
+fn is_message(text: &str) -> bool {
+    text.trim_start().starts_with(['N', 'E']) && MESSAGE.is_match(text)
+}
+
 fn sniff(bytes: &[u8]) -> Sniff {
     let mut answer = Sniff::No;
     let mut before = "";
@@ -40,9 +49,9 @@ fn sniff(bytes: &[u8]) -> Sniff {
             return Sniff::Yes;
         }
         before = text;
-        if HEADER.is_match(text) {
+        if is_header(text) {
             answer = Sniff::Unsure("only the header of the list is there, no row follows it");
-        } else if answer == Sniff::No && MESSAGE.is_match(text) {
+        } else if answer == Sniff::No && is_message(text) {
             answer = Sniff::Unsure("only messages of kmutil are there, no row follows them");
         }
     }
@@ -55,11 +64,11 @@ fn parse(bytes: &[u8], limits: &Limits) -> Result<Vec<Report>, ParseError> {
     let mut rows = 0;
     let mut lines = lines(&text).peekable();
     while let Some(line) = lines.next() {
-        if HEADER.is_match(line.text) {
+        if is_header(line.text) {
             lists.header();
             continue;
         }
-        if MESSAGE.is_match(line.text) {
+        if is_message(line.text) {
             lists.message();
             continue;
         }

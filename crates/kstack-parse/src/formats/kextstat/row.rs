@@ -2,6 +2,7 @@
 
 use kstack_model::{Arch, Uuid};
 
+use crate::formats::numbers::{decimal, hex};
 use crate::pattern::{Pattern, compile};
 
 /// What one row says. At most one column of it is damaged.
@@ -63,6 +64,9 @@ static OPENING: Pattern =
 impl<'a> Row<'a> {
     /// The row that a line is; `None` for every other line.
     pub(super) fn of(text: &'a str) -> Option<Row<'a>> {
+        if !may_be_row(text) {
+            return None;
+        }
         let columns = COLUMNS.captures(text)?;
         let column = |name| columns.name(name).map(|found| found.as_str());
         let (index, refs) = (column("index")?, column("refs")?);
@@ -104,6 +108,23 @@ impl<'a> Row<'a> {
             damage: damage.or(tail.damage),
         })
     }
+}
+
+/// Whether the four numbers that begin a row are there, all but one at least. The pattern costs
+/// far more, and every line of every text is asked.
+fn may_be_row(text: &str) -> bool {
+    let mut words = text.split_whitespace();
+    let mut damaged = 0;
+    for number in [decimal, decimal, hexadecimal, hexadecimal] {
+        let Some(word) = words.next() else {
+            return false;
+        };
+        damaged += u32::from(number(word).is_none() && !is_unknown(word));
+        if damaged > 1 {
+            return false;
+        }
+    }
+    true
 }
 
 /// Whether a word is the name of a kext. Beside sound columns any word is; without them only a
@@ -160,7 +181,7 @@ pub(super) fn unwrapped(text: &str, next: &str) -> Option<String> {
     const LONGEST: usize = 4096;
     /// Narrower than this nobody wraps, so a word is not cut there.
     const NARROWEST: usize = 60;
-    if !OPENING.is_match(text) || text.len().max(next.len()) > LONGEST {
+    if !may_be_row(text) || !OPENING.is_match(text) || text.len().max(next.len()) > LONGEST {
         return None;
     }
     let next = next.trim();
@@ -196,19 +217,10 @@ fn is_unknown(text: &str) -> bool {
     matches!(text, "??" | "????")
 }
 
-fn decimal(text: &str) -> Option<u64> {
-    let all_digits = text.bytes().all(|byte| byte.is_ascii_digit());
-    all_digits.then(|| text.parse().ok()).flatten()
-}
-
 /// A number as the list prints it: with `0x`, except zero, which can stand alone.
 fn hexadecimal(text: &str) -> Option<u64> {
     if text == "0" {
         return Some(0);
     }
-    let digits = text.strip_prefix("0x")?;
-    let all_digits = digits.bytes().all(|byte| byte.is_ascii_hexdigit());
-    all_digits
-        .then(|| u64::from_str_radix(digits, 16).ok())
-        .flatten()
+    hex(text)
 }

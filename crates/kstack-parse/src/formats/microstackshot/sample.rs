@@ -4,7 +4,8 @@
 //! record of the ordinary stackshots of its time (xnu-2422 to 11417,
 //! `osfmk/kern/telemetry.c` and `osfmk/kern/debug.h`).
 
-use crate::formats::stackshot_legacy::layout::{GENERATIONS, MICRO_MAGIC};
+use crate::formats::stackshot_legacy::kernels::GENERATIONS;
+use crate::formats::stackshot_legacy::layout::MICRO_MAGIC;
 use crate::formats::stackshot_legacy::record::{Layout, Record};
 use crate::reader::{Endian, Reader};
 

@@ -2,7 +2,7 @@
 
 use kstack_model::Said;
 
-use super::scan::{Hex, hex};
+use crate::formats::numbers::{Hex, leading_hex};
 
 /// One frame as printed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,13 +58,13 @@ pub(super) fn frame_line(line: &str) -> Option<PrintedFrame> {
 ///
 /// The space before the colon tells it from memory dumps.
 fn intel_frame(line: &str) -> Option<PrintedFrame> {
-    let frame_pointer = hex(line)?;
+    let frame_pointer = leading_hex(line)?;
     let between = frame_pointer.rest;
     let behind = between.trim_start().strip_prefix(':')?;
     if !between.starts_with(char::is_whitespace) {
         return None;
     }
-    let address = hex(behind.trim_start())?;
+    let address = leading_hex(behind.trim_start())?;
     let (said, wants_symbol) = said(address.rest);
     Some(PrintedFrame {
         address: address.value,
@@ -115,7 +115,7 @@ enum Field<'a> {
 
 fn field(text: &str) -> Option<(Field<'_>, &str)> {
     let (name, rest) = text.split_once(':')?;
-    let value = hex(rest.trim_start())?;
+    let value = leading_hex(rest.trim_start())?;
     match name {
         "lr" => Some((Field::Lr(value), value.rest)),
         "fp" => Some((Field::Fp(value), value.rest)),
@@ -128,7 +128,7 @@ pub(super) fn address_list(line: &str) -> Option<Vec<PrintedFrame>> {
     let words = line.split_whitespace();
     let frames: Option<Vec<PrintedFrame>> = words
         .map(|word| {
-            let address = hex(word).filter(|hex| hex.rest.is_empty())?;
+            let address = leading_hex(word).filter(|hex| hex.rest.is_empty())?;
             Some(PrintedFrame::listed(address))
         })
         .collect();
@@ -160,7 +160,7 @@ fn said(text: &str) -> (Option<Said>, bool) {
 /// Adds `symbol + 0x12`, or `symbol` alone for an address at its start.
 pub(super) fn with_symbol(mut said: Said, text: &str) -> Said {
     let (symbol, offset) = match text.rsplit_once(" + ") {
-        Some((symbol, offset)) => (symbol, hex(offset.trim()).map(|hex| hex.value)),
+        Some((symbol, offset)) => (symbol, leading_hex(offset.trim()).map(|hex| hex.value)),
         None => (text, Some(0)),
     };
     said.symbol = Some(symbol.trim().to_owned());

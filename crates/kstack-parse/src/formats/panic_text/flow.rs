@@ -9,8 +9,9 @@ use super::heads::{PanicLine, backtrace_head, is_report_head, panic_line, parts}
 use super::kexts::{TableLine, started};
 use super::machine::{Key, is_date};
 use super::panic::{MESSAGE_LIMIT, Panic};
-use super::scan::{hex, hex_after};
+use super::scan::hex_after;
 use crate::Limits;
+use crate::formats::numbers::leading_hex;
 use crate::pasted::PastedLine;
 
 /// Panics of one file that are kept; more than anybody pastes.
@@ -321,7 +322,7 @@ impl<'l> Flow<'l> {
         {
             // A frame pointer of zero is the end of the chain; any other was not expected.
             let pointer = pointer.trim();
-            let value = hex(pointer).map_or(u64::from(pointer != "0"), |hex| hex.value);
+            let value = leading_hex(pointer).map_or(u64::from(pointer != "0"), |hex| hex.value);
             if value == 0 {
                 self.panic.end = StackEnd::Complete;
             } else {
@@ -361,7 +362,7 @@ impl<'l> Flow<'l> {
             self.end_message();
             return true;
         }
-        let Some(pc) = text.strip_prefix("PC=").and_then(hex) else {
+        let Some(pc) = text.strip_prefix("PC=").and_then(leading_hex) else {
             return false;
         };
         if pc.value != 0 {

@@ -1,6 +1,8 @@
 //! The lines that begin something: a report, a panic, a backtrace.
 
-use super::scan::{hex, hex_after, number};
+use super::scan::hex_after;
+use crate::formats::numbers::{leading_decimal, leading_hex};
+use crate::pattern::{Pattern, compile};
 
 /// "panic(cpu 0 caller 0x…): message".
 #[derive(Debug, PartialEq, Eq)]
@@ -10,8 +12,15 @@ pub(super) struct PanicLine<'a> {
     pub(super) message: &'a str,
 }
 
+/// What each form of a panic line has in it, looked for at once.
+static BEGINNINGS: Pattern =
+    Pattern::new(|| compile(r"nresolved kernel trap|Nested panic detected|\(cpu "));
+
 /// Reads a panic line. Its first letters are often lost on the way: "anic(cpu 8 …", "(cpu 0 caller …".
 pub(super) fn panic_line(line: &str) -> Option<PanicLine<'_>> {
+    if !BEGINNINGS.is_match(line) {
+        return None;
+    }
     if line.contains("nresolved kernel trap") {
         return Some(PanicLine {
             cpu: None,
@@ -28,10 +37,9 @@ pub(super) fn panic_line(line: &str) -> Option<PanicLine<'_>> {
         });
     }
     let (before, rest) = line.split_once("(cpu ")?;
-    let cpu = number(rest)?;
-    let rest = rest.trim_start_matches(|digit: char| digit.is_ascii_digit());
+    let (cpu, rest) = leading_decimal(rest)?;
     if let Some(caller) = rest.strip_prefix(" caller ") {
-        let caller = hex(caller)?;
+        let caller = leading_hex(caller)?;
         let message = caller.rest.trim_start_matches([')', ':']).trim();
         return Some(PanicLine {
             cpu: Some(cpu),

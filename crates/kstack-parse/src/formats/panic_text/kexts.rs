@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use kstack_model::{Address, Arch, ImageKind, LoadedImage, Placement, Uuid};
 
 use super::names::expanded;
-use super::scan::{hex, size};
+use super::scan::size;
+use crate::formats::numbers::leading_hex;
 
 /// The kexts of one panic in the order printed.
 #[derive(Clone, Debug, Default)]
@@ -210,8 +211,12 @@ fn ranged(line: &str) -> Option<Result<Ranged, NoRange>> {
         let is_row = row.ends_with(']') && rest.is_empty();
         return is_row.then_some(Err(NoRange));
     };
-    let start = hex(range)?;
-    let end = start.rest.trim_start().strip_prefix("->").and_then(hex);
+    let start = leading_hex(range)?;
+    let end = start
+        .rest
+        .trim_start()
+        .strip_prefix("->")
+        .and_then(leading_hex);
     Some(Ok(Ranged {
         name: name.to_owned(),
         version: (!version.is_empty()).then(|| version.to_owned()),
@@ -244,7 +249,7 @@ fn listed(line: &str) -> Option<(String, String)> {
 /// Reads `name version (addr 0x…, size N)` of the "last … kext at" lines and of "unloaded kexts:".
 pub(super) fn started(text: &str) -> Option<Started> {
     let (_, address) = text.split_once("(addr ")?;
-    let address = hex(address)?;
+    let address = leading_hex(address)?;
     let mut words = text.split_whitespace();
     let name = words.next()?;
     let version = words.next().filter(|word| !word.starts_with('('));

@@ -24,6 +24,7 @@ mod tail;
 use kstack_model::Report;
 
 use crate::pasted::pasted_lines;
+use crate::pattern::{Pattern, compile};
 use crate::{Content, Format, Limits, ParseError, Sniff};
 
 pub(crate) const FORMAT: Format = Format {
@@ -82,21 +83,23 @@ fn share_tails(panics: &mut [panic::Panic]) {
     }
 }
 
+/// What only the lines of a panic log have, looked for at once.
+static MARKS: Pattern = Pattern::new(|| {
+    compile(
+        r"(?x) Frame\ :\ Return\ Address
+          | Kernel\ (?:Extensions|loadable\ modules)\ in\ backtrace
+          | Panicked\ (?:thread:|task)\ 0x
+          | \*\*\*\ Panic\ Report\ \*\*\*",
+    )
+});
+
 fn sniff(bytes: &[u8]) -> Sniff {
-    const MARKS: &[&str] = &[
-        "Frame : Return Address",
-        "Kernel Extensions in backtrace",
-        "Kernel loadable modules in backtrace",
-        "Panicked thread: 0x",
-        "Panicked task 0x",
-        "*** Panic Report ***",
-    ];
     let text = String::from_utf8_lossy(bytes);
     let mut frames = 0;
     let mut has_slide = false;
     for line in pasted_lines(&text) {
         let line = &*line.text;
-        if heads::panic_line(line).is_some() || MARKS.iter().any(|mark| line.contains(mark)) {
+        if MARKS.is_match(line) || heads::panic_line(line).is_some() {
             return Sniff::Yes;
         }
         let is_frame = backtrace::frame_line(line).is_some() || backtrace::is_nameless_frame(line);

@@ -2,7 +2,8 @@
 
 use kstack_model::{Arch, fault};
 
-use super::scan::{hex, number_after};
+use super::scan::number_after;
+use crate::formats::numbers::leading_hex;
 
 /// Registers in the order printed, under the names printed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -167,7 +168,7 @@ fn x86_trap(message: &str) -> Option<u64> {
 fn ppc_vector(message: &str) -> Option<u64> {
     let (_, rest) = message.split_once("kernel trap(cpu ")?;
     let (_, rest) = rest.split_once("): ")?;
-    Some(hex(rest)?.value)
+    Some(leading_hex(rest)?.value)
 }
 
 fn pair_in(text: &str, name: &str) -> Option<u64> {
@@ -181,7 +182,7 @@ fn pairs(line: &str) -> impl Iterator<Item = (String, u64)> {
         loop {
             let at = rest.find("0x")?;
             let (before, number) = rest.split_at_checked(at)?;
-            let Some(hex) = hex(number) else {
+            let Some(hex) = leading_hex(number) else {
                 rest = number.get(2..)?;
                 continue;
             };

@@ -2,7 +2,7 @@
 
 use kstack_model::{Address, ImageKind, LoadedImage, Placement, Slide, SlideOf, Uuid};
 
-use super::scan::hex;
+use crate::formats::numbers::leading_hex;
 
 /// What a panic says about where the kernel lies.
 ///
@@ -81,7 +81,7 @@ impl Kernel {
         match what {
             Line::Slide(of) => {
                 let known = self.slides.iter().any(|(own, _)| *own == of);
-                if let (false, Some(slide)) = (known, hex(value)) {
+                if let (false, Some(slide)) = (known, leading_hex(value)) {
                     self.slides.push((of, Slide(slide.value)));
                 }
             }
@@ -144,7 +144,7 @@ impl Kernel {
 }
 
 fn place(image: &mut LoadedImage, segment: Option<&str>, value: &str) {
-    let Some(address) = hex(value).map(|hex| Address(hex.value)) else {
+    let Some(address) = leading_hex(value).map(|hex| Address(hex.value)) else {
         return;
     };
     let placement = match segment {

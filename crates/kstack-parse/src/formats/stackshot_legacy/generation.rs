@@ -1,7 +1,7 @@
 //! Which generation a file is: the one whose record sizes carry a walk furthest.
 
 use super::item::{Dialect, Item};
-use super::layout::{GENERATIONS, Generation};
+use super::kernels::{GENERATIONS, Generation};
 use super::limit::FrameLimit;
 use super::walk::{Follow, Step, Walk, stored};
 use crate::reader::Endian;

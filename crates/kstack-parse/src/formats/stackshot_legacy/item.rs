@@ -1,6 +1,6 @@
 //! Records together with what follows each: load information, pids, frames.
 
-use super::layout::Generation;
+use super::kernels::Generation;
 use super::record::Record;
 use crate::reader::{Endian, Reader};
 

@@ -1,7 +1,7 @@
-//! The records of the eight generations, field by field.
+//! The records of the eight generations, field by field; `kernels` tells which kernels wrote which.
 //!
 //! The structs are those of `osfmk/kern/debug.h` in the xnu version that each
-//! row names. All are packed but the one of 10.5, whose holes are listed.
+//! record names. All are packed but the one of 10.5, whose holes are listed.
 
 use super::record::Form::{
     Hex8, Hex32, Hex64, Hole, I32, Text, U8, U32, U64, U64x4, Uuid as UuidBytes,
@@ -16,137 +16,8 @@ const MEMORY_AND_IO_MAGIC: u32 = 0xbfca_bcde;
 /// First word of a microstackshot, a record of another kind of buffer.
 pub(in crate::formats) const MICRO_MAGIC: u32 = 0x31c5_4011;
 
-/// One form of the trace, as a line of kernels wrote it.
-#[derive(Debug)]
-pub(in crate::formats) struct Generation {
-    /// Short name: "G5".
-    pub(in crate::formats) id: &'static str,
-    /// The system it comes from.
-    pub(super) os: &'static str,
-    /// Which releases of that system, where not all.
-    pub(super) releases: &'static str,
-    pub(super) memory: Option<&'static Layout>,
-    pub(in crate::formats) task: Option<&'static Layout>,
-    pub(in crate::formats) thread: &'static Layout,
-    /// Thread flags that its kernels set.
-    pub(super) thread_flags: u64,
-    /// Whether pid 0 can list the kernel and the kexts (xnu-2422 and later).
-    pub(super) lists_kernel: bool,
-    /// Whether thread flag 0x80 says that a stack was cut by unmapped memory (xnu-3247 and later).
-    pub(super) flags_cut_stacks: bool,
-}
-
-impl Generation {
-    /// The layouts of its records.
-    pub(super) fn layouts(&self) -> impl Iterator<Item = &'static Layout> + use<> {
-        [Some(self.thread), self.task, self.memory]
-            .into_iter()
-            .flatten()
-    }
-}
-
-/// Every generation, oldest first.
-pub(in crate::formats) static GENERATIONS: &[Generation] = &[
-    // xnu-1228.
-    Generation {
-        id: "G1",
-        os: "Mac OS X 10.5",
-        releases: "",
-        memory: None,
-        task: None,
-        thread: &THREAD_1228,
-        thread_flags: 0,
-        lists_kernel: false,
-        flags_cut_stacks: false,
-    },
-    // xnu-1456.1.26 and 1486.2.11.
-    Generation {
-        id: "G2",
-        os: "Mac OS X 10.6",
-        releases: ".0 to 10.6.2",
-        memory: None,
-        task: None,
-        thread: &THREAD_1486,
-        thread_flags: 0x7,
-        lists_kernel: false,
-        flags_cut_stacks: false,
-    },
-    // xnu-1504.3.12 to 1504.15.3.
-    Generation {
-        id: "G3",
-        os: "Mac OS X 10.6",
-        releases: ".3 to 10.6.8",
-        memory: None,
-        task: Some(&TASK_1504),
-        thread: &THREAD_1504,
-        thread_flags: 0x7,
-        lists_kernel: false,
-        flags_cut_stacks: false,
-    },
-    // xnu-1699.
-    Generation {
-        id: "G4",
-        os: "Mac OS X 10.7",
-        releases: "",
-        memory: Some(&MEMORY_1699),
-        task: Some(&TASK_1699),
-        thread: &THREAD_1699,
-        thread_flags: 0x7,
-        lists_kernel: false,
-        flags_cut_stacks: false,
-    },
-    // xnu-2050.
-    Generation {
-        id: "G5",
-        os: "OS X 10.8",
-        releases: "",
-        memory: Some(&MEMORY_2050),
-        task: Some(&TASK_1699),
-        thread: &THREAD_2050,
-        thread_flags: 0x7,
-        lists_kernel: false,
-        flags_cut_stacks: false,
-    },
-    // xnu-2422.
-    Generation {
-        id: "G6",
-        os: "OS X 10.9",
-        releases: "",
-        memory: Some(&MEMORY_2422),
-        task: Some(&TASK_2422),
-        thread: &THREAD_2422,
-        thread_flags: 0x1f,
-        lists_kernel: true,
-        flags_cut_stacks: false,
-    },
-    // xnu-2782.
-    Generation {
-        id: "G7",
-        os: "OS X 10.10",
-        releases: "",
-        memory: Some(&MEMORY_2422),
-        task: Some(&TASK_2782),
-        thread: &THREAD_2782,
-        thread_flags: 0x7f,
-        lists_kernel: true,
-        flags_cut_stacks: false,
-    },
-    // xnu-3247 and 3248, through the old system call only.
-    Generation {
-        id: "G8",
-        os: "OS X 10.11",
-        releases: "",
-        memory: Some(&MEMORY_2422),
-        task: Some(&TASK_2782),
-        thread: &THREAD_3248,
-        thread_flags: 0xff,
-        lists_kernel: true,
-        flags_cut_stacks: true,
-    },
-];
-
 /// `struct thread_snapshot`, xnu-1228: aligned as a 32-bit kernel aligns it.
-static THREAD_1228: Layout = Layout {
+pub(super) static THREAD_1228: Layout = Layout {
     what: "thread record",
     magic: THREAD_MAGIC,
     size: 72,
@@ -170,7 +41,7 @@ static THREAD_1228: Layout = Layout {
 };
 
 /// `struct thread_snapshot`, xnu-1486.2.11.
-static THREAD_1486: Layout = Layout {
+pub(super) static THREAD_1486: Layout = Layout {
     what: "thread record",
     magic: THREAD_MAGIC,
     size: 62,
@@ -235,7 +106,7 @@ const THREAD_END: &[Field] = &[
 ];
 
 /// `struct thread_snapshot`, xnu-1504.
-static THREAD_1504: Layout = Layout {
+pub(super) static THREAD_1504: Layout = Layout {
     what: "thread record",
     magic: THREAD_MAGIC,
     size: 41,
@@ -243,7 +114,7 @@ static THREAD_1504: Layout = Layout {
 };
 
 /// `struct thread_snapshot`, xnu-1699.
-static THREAD_1699: Layout = Layout {
+pub(super) static THREAD_1699: Layout = Layout {
     what: "thread record",
     magic: THREAD_MAGIC,
     size: 57,
@@ -251,7 +122,7 @@ static THREAD_1699: Layout = Layout {
 };
 
 /// `struct thread_snapshot`, xnu-2050.
-static THREAD_2050: Layout = Layout {
+pub(super) static THREAD_2050: Layout = Layout {
     what: "thread record",
     magic: THREAD_MAGIC,
     size: 65,
@@ -267,7 +138,7 @@ static THREAD_2050: Layout = Layout {
 };
 
 /// `struct thread_snapshot`, xnu-2422.
-static THREAD_2422: Layout = Layout {
+pub(super) static THREAD_2422: Layout = Layout {
     what: "thread record",
     magic: THREAD_MAGIC,
     size: 69,
@@ -284,7 +155,7 @@ static THREAD_2422: Layout = Layout {
 };
 
 /// `struct thread_snapshot`, xnu-2782.
-static THREAD_2782: Layout = Layout {
+pub(super) static THREAD_2782: Layout = Layout {
     what: "thread record",
     magic: THREAD_MAGIC,
     size: 311,
@@ -299,7 +170,7 @@ static THREAD_2782: Layout = Layout {
 };
 
 /// `struct thread_snapshot`, xnu-3248.
-static THREAD_3248: Layout = Layout {
+pub(super) static THREAD_3248: Layout = Layout {
     what: "thread record",
     magic: THREAD_MAGIC,
     size: 316,
@@ -319,7 +190,7 @@ static THREAD_3248: Layout = Layout {
 };
 
 /// `struct task_snapshot`, xnu-1504.
-static TASK_1504: Layout = Layout {
+pub(super) static TASK_1504: Layout = Layout {
     what: "task record",
     magic: TASK_MAGIC,
     size: 30,
@@ -355,7 +226,7 @@ const TASK_QOS: &[Field] = &[
 ];
 
 /// `struct task_snapshot`, xnu-1699 and 2050.
-static TASK_1699: Layout = Layout {
+pub(super) static TASK_1699: Layout = Layout {
     what: "task record",
     magic: TASK_MAGIC,
     size: 66,
@@ -368,7 +239,7 @@ static TASK_1699: Layout = Layout {
 };
 
 /// `struct task_snapshot`, xnu-2422.
-static TASK_2422: Layout = Layout {
+pub(super) static TASK_2422: Layout = Layout {
     what: "task record",
     magic: TASK_MAGIC,
     size: 113,
@@ -388,7 +259,7 @@ static TASK_2422: Layout = Layout {
 };
 
 /// `struct task_snapshot`, xnu-2782 and 3248.
-static TASK_2782: Layout = Layout {
+pub(super) static TASK_2782: Layout = Layout {
     what: "task record",
     magic: TASK_MAGIC,
     size: 293,
@@ -433,7 +304,7 @@ const BUFFERS: &[Field] = &[
 ];
 
 /// `struct mem_snapshot`, xnu-1699.
-static MEMORY_1699: Layout = Layout {
+pub(super) static MEMORY_1699: Layout = Layout {
     what: "memory record",
     magic: MEMORY_MAGIC,
     size: 32,
@@ -441,7 +312,7 @@ static MEMORY_1699: Layout = Layout {
 };
 
 /// `struct mem_and_io_snapshot`, xnu-2050.
-static MEMORY_2050: Layout = Layout {
+pub(super) static MEMORY_2050: Layout = Layout {
     what: "memory record",
     magic: MEMORY_AND_IO_MAGIC,
     size: 45,
@@ -449,7 +320,7 @@ static MEMORY_2050: Layout = Layout {
 };
 
 /// `struct mem_and_io_snapshot`, xnu-2422, 2782 and 3248.
-static MEMORY_2422: Layout = Layout {
+pub(super) static MEMORY_2422: Layout = Layout {
     what: "memory record",
     magic: MEMORY_AND_IO_MAGIC,
     size: 61,
@@ -464,40 +335,3 @@ static MEMORY_2422: Layout = Layout {
         BUFFERS,
     ],
 };
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_fields_of_every_record_add_up_to_its_size() {
-        for generation in GENERATIONS {
-            for layout in generation.layouts() {
-                let sum: usize = layout.fields().map(|(_, form)| form.size()).sum();
-                assert_eq!(sum, layout.size, "{} {}", generation.id, layout.what);
-            }
-        }
-    }
-
-    #[test]
-    fn record_sizes_are_those_of_the_kernel_headers() {
-        let sizes = |layout: fn(&Generation) -> Option<&'static Layout>| -> Vec<usize> {
-            GENERATIONS
-                .iter()
-                .map(|generation| layout(generation).map_or(0, |layout| layout.size))
-                .collect()
-        };
-        assert_eq!(
-            sizes(|generation| Some(generation.thread)),
-            [72, 62, 41, 57, 65, 69, 311, 316]
-        );
-        assert_eq!(
-            sizes(|generation| generation.task),
-            [0, 0, 30, 66, 66, 113, 293, 293]
-        );
-        assert_eq!(
-            sizes(|generation| generation.memory),
-            [0, 0, 0, 32, 45, 61, 61, 61]
-        );
-    }
-}

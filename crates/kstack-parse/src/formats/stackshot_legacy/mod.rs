@@ -5,6 +5,7 @@
 mod assemble;
 mod generation;
 mod item;
+pub(super) mod kernels;
 pub(super) mod layout;
 mod limit;
 pub(super) mod record;

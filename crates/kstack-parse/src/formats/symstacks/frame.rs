@@ -2,6 +2,7 @@
 
 use kstack_model::{Address, Said};
 
+use crate::formats::numbers::{hex, number};
 use crate::pattern::{Pattern, compile};
 
 /// One frame as printed.
@@ -40,8 +41,14 @@ impl Printed {
     /// The frame that a text is; `None` for every other text.
     pub(super) fn of(text: &str) -> Option<Printed> {
         let text = text.trim();
-        let forms = [&IN_IMAGE, &NAMED, &BARE];
-        let found = forms.into_iter().find_map(|form| form.captures(text))?;
+        // Cheap before dear: each form with the words that no line of it lacks.
+        let forms = [
+            (&IN_IMAGE, text.contains("(in")),
+            (&NAMED, text.ends_with(')') && text.contains("(0x")),
+            (&BARE, text.starts_with("0x")),
+        ];
+        let mut possible = forms.into_iter().filter(|(_, is_possible)| *is_possible);
+        let found = possible.find_map(|(form, _)| form.captures(text))?;
         let part = |name| found.name(name).map(|part| part.as_str());
         // Where no name is known the address stands in its place.
         let (symbol, in_place) = match part("symbol") {
@@ -49,7 +56,7 @@ impl Printed {
             other => (other, None),
         };
         let address = match part("address").or(in_place) {
-            Some(text) => Some(Address(hexadecimal(text)?)),
+            Some(text) => Some(Address(hex(text)?)),
             None => None,
         };
         Some(Printed {
@@ -85,15 +92,6 @@ pub(super) fn in_words(said: &Said) -> String {
     words
 }
 
-/// A number with `0x` before it that fits an address.
-pub(super) fn hexadecimal(text: &str) -> Option<u64> {
-    u64::from_str_radix(text.strip_prefix("0x")?, 16).ok()
-}
-
 fn is_number(text: &str) -> bool {
     BARE.is_match(text)
-}
-
-fn number(text: &str) -> Option<u64> {
-    hexadecimal(text).or_else(|| text.parse().ok())
 }

@@ -43,11 +43,14 @@ static ATTRIBUTE: Pattern = Pattern::new(|| {
 
 impl<'a> Kind<'a> {
     pub(super) fn of(text: &'a str) -> Kind<'a> {
-        if text.trim().is_empty() {
+        let trimmed = text.trim_start();
+        if trimmed.is_empty() {
             return Kind::Blank;
         }
+        // Cheap before dear: most lines of most texts begin with no capital, and patterns are dear.
+        let may_be_attribute = trimmed.starts_with(|first: char| first.is_ascii_uppercase());
         // Attributes first: a continuation is printed like a frame.
-        if let Some(found) = ATTRIBUTE.captures(text) {
+        if may_be_attribute && let Some(found) = ATTRIBUTE.captures(text) {
             let words = found.name("words").map_or("", |words| words.as_str());
             let value = found
                 .name("value")

@@ -32,9 +32,6 @@ pub(crate) const FORMAT: Format = Format {
     parse,
 };
 
-/// Where the kernel's half of a 64-bit address space begins.
-const KERNEL_FROM: u64 = 0xffff_0000_0000_0000;
-
 /// Lines that follow each other tell the format: a stack heading and a frame, a PID and something
 /// about a thread, or two things about a thread.
 fn sniff(bytes: &[u8]) -> Sniff {

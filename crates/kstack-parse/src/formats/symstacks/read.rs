@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 
 use kstack_model::{Address, Fact, Note, Position, Said, Side, Thread, ThreadState, Value};
 
-use super::frame::{Printed, hexadecimal};
+use super::frame::Printed;
 use super::line::{Kind, OfThread, Word};
 use super::piece::{FACTS, Piece, ReadFrame, ReadStack, ReadThread};
 use crate::Limits;
+use crate::formats::numbers::{LOWEST_KERNEL, hex};
 use crate::lines::Line;
 
 /// Takes the lines of a file in turn and keeps those of the format.
@@ -241,7 +242,7 @@ impl Reader {
         }
         self.at = At::Thread;
         match of {
-            OfThread::Id => match hexadecimal(value) {
+            OfThread::Id => match hex(value) {
                 Some(id) => self.thread_id(line, id),
                 None => self.unreadable(line, "Thread ID", value),
             },
@@ -279,7 +280,7 @@ impl Reader {
     /// `0x9 == TH_WAIT |TH_UNINT`: the bits are kept, their names only compared.
     fn state(&mut self, line: Line<'_>, value: &str) {
         let (bits, names) = value.split_once("==").unwrap_or((value, ""));
-        let bits = hexadecimal(bits.trim()).and_then(|bits| u32::try_from(bits).ok());
+        let bits = hex(bits.trim()).and_then(|bits| u32::try_from(bits).ok());
         let Some(state) = bits.map(ThreadState) else {
             return self.unreadable(line, "Thread state", value);
         };
@@ -400,7 +401,7 @@ impl Reader {
 /// The side of a frame whose heading is lost.
 fn side_of(address: Option<Address>) -> Side {
     match address {
-        Some(Address(address)) if address < super::KERNEL_FROM => Side::User,
+        Some(Address(address)) if address < LOWEST_KERNEL => Side::User,
         _ => Side::Kernel,
     }
 }

@@ -8,9 +8,10 @@ use kstack_model::{
     Process, Report, Said, Side, Stack, Thread,
 };
 
+use super::FORMAT;
 use super::frame::in_words;
 use super::piece::{FACTS, Piece, ReadFrame, ReadStack, ReadThread};
-use super::{FORMAT, KERNEL_FROM};
+use crate::formats::numbers::LOWEST_KERNEL;
 
 /// How many different traces of one file a run is compared with, so that a file made of nothing
 /// but different runs is still read in linear time.
@@ -319,5 +320,5 @@ fn kernel_is_64_bit(processes: &[Process]) -> bool {
         .flat_map(|thread| &thread.stacks)
         .filter(|stack| stack.side == Side::Kernel)
         .flat_map(|stack| &stack.frames)
-        .any(|frame| matches!(frame.at, kstack_model::At::Absolute(Address(at)) if at >= KERNEL_FROM))
+        .any(|frame| matches!(frame.at, kstack_model::At::Absolute(Address(at)) if at >= LOWEST_KERNEL))
 }
