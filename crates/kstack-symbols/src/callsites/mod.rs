@@ -19,7 +19,7 @@ pub use walk::Reach;
 
 use kstack_model::{Arch, VmAddr};
 
-use insn::{Flow, Insn, Isa};
+use insn::{Insn, Isa};
 
 /// The instructions of one image, as linked.
 #[derive(Clone, Debug)]
@@ -145,37 +145,6 @@ impl<'a> Code<'a> {
         } else {
             After::NoCall
         }
-    }
-
-    /// Whether decoding arrives at the address by a call.
-    ///
-    /// [`call_before`](Self::call_before) looks at the bytes alone. On x86 this decodes from several
-    /// places before the address: from most of them decoders fall into step within a few
-    /// instructions, so the majority is right but for the odd table among code.
-    #[must_use]
-    pub fn follows_decoded_call(&self, after: VmAddr) -> bool {
-        /// How far before the address decoding starts, the nearest: room to fall into step.
-        const NEAREST: u64 = 32;
-        const STARTS: u64 = 16;
-        if self.isa == Isa::Arm64 {
-            return matches!(self.call_before(after), After::Call(_));
-        }
-        let starts = (NEAREST..NEAREST + STARTS).filter_map(|back| after.0.checked_sub(back));
-        let votes = starts.filter(|start| self.arrives_by_call(*start, after.0));
-        u64::try_from(votes.count()).is_ok_and(|votes| 2 * votes >= STARTS)
-    }
-
-    fn arrives_by_call(&self, start: u64, after: u64) -> bool {
-        let mut here = start;
-        let mut is_call = false;
-        while here < after {
-            let Some(insn) = self.decode(here) else {
-                return false;
-            };
-            is_call = matches!(insn.flow, Flow::Call(_) | Flow::CallPointer);
-            here = here.wrapping_add(insn.length);
-        }
-        here == after && is_call
     }
 
     /// Everything that a call to `target` can reach without a frame of its own between.

@@ -135,19 +135,6 @@ fn a_stub_leads_where_the_walk_cannot_follow() {
 }
 
 #[test]
-fn bytes_of_a_call_inside_another_instruction_are_no_decoded_call() {
-    let mut bytes = vec![0x90; 64];
-    // mov eax, 0xd0ff0001: its last two bytes are those of `call rax`.
-    bytes[40..45].copy_from_slice(&[0xb8, 0x01, 0x00, 0xff, 0xd0]);
-    bytes[50..52].copy_from_slice(&[0xff, 0xd0]);
-    let code = x86(&bytes);
-    let (inside, real) = (VmAddr(0x1000 + 45), VmAddr(0x1000 + 52));
-    assert!(matches!(code.call_before(inside), After::Call(_)));
-    assert!(!code.follows_decoded_call(inside));
-    assert!(code.follows_decoded_call(real));
-}
-
-#[test]
 fn a_switch_stays_in_its_function_and_a_tail_call_through_a_pointer_may_leave() {
     // add rax, rcx; jmp rax
     let switch = x86(&[0x48, 0x01, 0xc8, 0xff, 0xe0]).reach(VmAddr(0x1000));

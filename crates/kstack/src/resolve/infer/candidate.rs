@@ -9,7 +9,7 @@
 
 use kstack_model::{Address, Slide};
 
-use kstack_symbols::{CallSites, Code};
+use kstack_symbols::CallSites;
 
 use crate::resolve::evidence::{Agreement, Fit, Judge, Tally};
 
@@ -30,8 +30,8 @@ pub struct Candidate {
     pub bits: f64,
 }
 
-/// What must be left when the places tried are paid for: chance gets there once in four thousand times.
-const MARGIN: f64 = 12.0;
+/// What must be left when the places tried are paid for: chance gets there once in eight thousand times.
+const MARGIN: f64 = 13.0;
 
 /// A place that is less likely than another by this many bits is no rival.
 const APART: f64 = 8.0;
@@ -51,7 +51,7 @@ pub(super) fn is_rival(other: &Candidate, best: &Candidate) -> bool {
 pub(super) struct Odds {
     /// Addresses at which an instruction can end.
     pub(super) positions: u64,
-    /// Addresses that follow a call, bytes inside other instructions that look like one left out.
+    /// Addresses that follow a call.
     pub(super) sites: usize,
     /// Those of them that follow a call of which the code does not tell where in the image it goes.
     pub(super) anywhere: usize,
@@ -71,21 +71,17 @@ impl Odds {
     pub(super) fn of(judge: &mut Judge<'_>, sites: &CallSites) -> Odds {
         let all = sites.all();
         let every = all.len().div_ceil(Odds::SAMPLES).max(1);
-        let (mut sampled, mut decoded, mut anywhere, mut outward) = (0, 0, 0, 0);
+        let (mut sampled, mut anywhere, mut outward) = (0, 0, 0);
         for site in all.iter().step_by(every) {
-            sampled += 1;
-            if !judge.code.follows_decoded_call(*site) {
-                continue;
-            }
             let constrains = judge.constrains(*site);
-            decoded += 1;
+            sampled += 1;
             anywhere += usize::from(!constrains.inside);
             outward += usize::from(!constrains.outside);
         }
         let of_all = |count: usize| (all.len() * count).div_ceil(sampled.max(1));
         Odds {
             positions: judge.code.positions(),
-            sites: of_all(decoded),
+            sites: all.len(),
             anywhere: of_all(anywhere),
             outward: of_all(outward),
         }
@@ -93,17 +89,12 @@ impl Odds {
 }
 
 /// What speaks for a place, in bits.
-///
-/// Bytes that look like a call inside another instruction say nothing for it, and nothing against it.
-pub(super) fn bits(tally: &Tally, odds: Odds, code: &Code<'_>) -> f64 {
+pub(super) fn bits(tally: &Tally, odds: Odds) -> f64 {
     let by_chance = |count: usize| {
         let count = u64::try_from(count.max(1)).unwrap_or(u64::MAX);
         (log2(odds.positions) - log2(count)).max(0.0)
     };
-    let hits = tally
-        .hits()
-        .filter(|(at, _)| code.follows_decoded_call(*at));
-    let bits = hits.map(|(at, fit)| {
+    let bits = tally.hits().map(|(at, fit)| {
         // An outer call that leads here leaves few addresses to chance; of these, as many as
         // of all others fit the next inner frame.
         let fitting = match fit {

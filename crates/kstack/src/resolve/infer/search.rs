@@ -184,7 +184,7 @@ impl<'a> Searcher<'a> {
             slide,
             returns: evidence.returns,
             calls: evidence.calls,
-            bits: bits(&tally, self.odds, &self.judge.code),
+            bits: bits(&tally, self.odds),
         })
     }
 
