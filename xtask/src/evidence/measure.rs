@@ -10,12 +10,13 @@ use rayon::prelude::*;
 use super::Pair;
 use super::build::Target;
 use super::random::Random;
-use super::stacks::{Drawn, Wanted, draw};
+use super::stacks::{Drawn, Spread, Wanted, draw};
 
 /// What was counted for one number of frames.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Row {
     frames: usize,
+    spread: Spread,
     /// Reports drawn.
     drawn: usize,
     /// The file alone, without load address.
@@ -46,34 +47,55 @@ pub(super) struct Row {
 
 impl Row {
     pub(super) const HEAD: &'static str = "\
-| frames | reports | place right | place wrong | too weak | several places | nowhere | stranger placed | of two builds: right | wrong | right build: false alarm | wrong build: detected | … of those with 3 moved frames | … of those with 1 | wrong build: placed there | elsewhere |
-| ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |";
+| frames | in | reports | place right | place wrong | too weak | several places | nowhere | stranger placed | of two builds: right | wrong | right build: false alarm | wrong build: detected | … of those with 3 moved frames | … of those with 1 | wrong build: placed there | elsewhere |
+| ---: | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |";
 
-    pub(super) fn measure(pairs: &[Pair], frames: usize, draws: usize) -> Row {
+    pub(super) fn measure(pairs: &[Pair], frames: usize, spread: Spread, draws: usize) -> Row {
         let rows = (0..pairs.len()).into_par_iter().map(|index| {
-            let mut row = Row::default();
+            let mut row = Row::empty(frames, spread);
             let stranger = &pairs[(index + 7) % pairs.len()];
             for draw in 0..draws {
-                row.add(&pairs[index], stranger, frames, draw);
+                row.add(&pairs[index], stranger, draw);
             }
             row
         });
         let rows: Vec<Row> = rows.collect();
-        rows.iter().fold(
-            Row {
-                frames,
-                ..Row::default()
-            },
-            |sum, row| sum.plus(row),
-        )
+        rows.iter()
+            .fold(Row::empty(frames, spread), |sum, row| sum.plus(row))
     }
 
-    fn add(&mut self, pair: &Pair, stranger: &Pair, frames: usize, index: usize) {
+    fn empty(frames: usize, spread: Spread) -> Row {
+        Row {
+            frames,
+            spread,
+            drawn: 0,
+            right: 0,
+            wrong: 0,
+            weak: 0,
+            several: 0,
+            nowhere: 0,
+            strangers: 0,
+            right_build: 0,
+            wrong_build: 0,
+            false_alarms: 0,
+            detected: 0,
+            moved: 0,
+            detected_moved: 0,
+            disagreeing: 0,
+            detected_disagreeing: 0,
+            other_claimed: 0,
+            other_claimed_elsewhere: 0,
+        }
+    }
+
+    fn add(&mut self, pair: &Pair, stranger: &Pair, index: usize) {
+        let Row { frames, spread, .. } = *self;
         let mut random = Random::new((pair.number * 1000 + frames) as u64 * 1000 + index as u64);
         let slide = slide(pair.target, &mut random);
         let arch = pair.arch();
         let wanted = Wanted {
             frames,
+            spread,
             slide,
             arch,
         };
@@ -119,6 +141,7 @@ impl Row {
     fn plus(self, other: &Row) -> Row {
         Row {
             frames: self.frames,
+            spread: self.spread,
             drawn: self.drawn + other.drawn,
             right: self.right + other.right,
             wrong: self.wrong + other.wrong,
@@ -148,8 +171,13 @@ impl fmt::Display for Row {
         };
         write!(
             f,
-            "| {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} ({} of {}) | {} ({} of {}) | {} | {} |",
+            "| {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} ({} of {}) | {} ({} of {}) | {} | {} |",
             self.frames,
+            match self.spread {
+                Spread::OneStack => "one stack",
+                Spread::Any => "any",
+                Spread::Apart => "each alone",
+            },
             self.drawn,
             share(self.right, self.drawn),
             self.wrong,

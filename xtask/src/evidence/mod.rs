@@ -23,9 +23,21 @@ use build::Target;
 use graph::Graph;
 use measure::Row;
 use source::{Subject, subjects};
+use stacks::Spread;
 
-/// Frames in the image, a row of the table each.
-const FRAMES: [usize; 6] = [1, 2, 3, 4, 5, 8];
+/// Frames in the image and how they are spread over stacks: a row of the table each.
+const ROWS: [(usize, Spread); 10] = [
+    (1, Spread::Any),
+    (2, Spread::OneStack),
+    (3, Spread::OneStack),
+    (3, Spread::Any),
+    (3, Spread::Apart),
+    (4, Spread::OneStack),
+    (4, Spread::Apart),
+    (5, Spread::OneStack),
+    (5, Spread::Apart),
+    (8, Spread::Any),
+];
 
 /// Both builds of a subject.
 pub(crate) struct Pair {
@@ -57,8 +69,8 @@ pub(crate) fn measure(root: &Path, draws: usize, images: usize, only: Option<&st
             most.unwrap_or_default() / 1000,
         );
         println!("{}", Row::HEAD);
-        for frames in FRAMES {
-            println!("{}", Row::measure(&pairs, frames, draws));
+        for (frames, spread) in ROWS {
+            println!("{}", Row::measure(&pairs, frames, spread, draws));
         }
         speed::print(&pairs);
     }

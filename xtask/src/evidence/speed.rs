@@ -9,7 +9,7 @@ use kstack::model::VmAddr;
 use super::Pair;
 use super::measure::slide;
 use super::random::Random;
-use super::stacks::{Wanted, draw};
+use super::stacks::{Spread, Wanted, draw};
 
 /// Prints it for the largest image and a report of 200 distinct frames.
 pub(super) fn print(pairs: &[Pair]) {
@@ -26,6 +26,7 @@ pub(super) fn print(pairs: &[Pair]) {
     let slide = slide(pair.target, &mut random);
     let wanted = Wanted {
         frames: 200,
+        spread: Spread::Any,
         slide,
         arch: pair.arch(),
     };

@@ -17,11 +17,24 @@ pub(super) struct Drawn {
     pub(super) linked: BTreeSet<u64>,
 }
 
+/// How the frames of an image are spread over stacks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Spread {
+    /// All in one stack, one after the other.
+    OneStack,
+    /// In as many stacks as comes.
+    Any,
+    /// Each alone in a stack: none calls another.
+    Apart,
+}
+
 /// What to draw.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Wanted {
     /// Distinct frames in the image.
     pub(super) frames: usize,
+    /// Whether they follow one another in one stack, or each is alone in a stack of its own.
+    pub(super) spread: Spread,
     /// Where it lies: placed minus linked.
     pub(super) slide: u64,
     pub(super) arch: Arch,
@@ -33,15 +46,17 @@ pub(super) fn draw(graph: &Graph, wanted: Wanted, random: &mut Random) -> Drawn 
     let mut threads = Vec::new();
     while linked.len() < wanted.frames {
         let left = wanted.frames - linked.len();
-        // Mostly one stack, sometimes several short ones.
-        let most = match random.percent(70) {
-            true => left,
-            false => 1 + random.below(left),
+        let most = match wanted.spread {
+            Spread::OneStack => left,
+            Spread::Any => 1 + random.below(left),
+            Spread::Apart => 1,
         };
         let mut frames = walk(graph, most, random);
         // The kernel may have called any of them: what is outside is cut off.
         frames.truncate(most);
-        if frames.iter().all(|at| linked.contains(at)) {
+        let new: BTreeSet<u64> = frames.iter().copied().collect();
+        let is_short = wanted.spread == Spread::OneStack && new.len() < left;
+        if is_short || new.is_subset(&linked) {
             continue;
         }
         linked.extend(frames.iter().copied());

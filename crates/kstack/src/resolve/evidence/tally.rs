@@ -23,7 +23,7 @@ pub(crate) struct Tally {
 /// How a call fits the next inner frame, from the least telling.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Fit {
-    /// It leads there, or nothing is known of that frame.
+    /// It leads there.
     Any,
     /// It goes where the code does not tell, so that any frame of the image can be next.
     ToAnyInside,
@@ -38,7 +38,11 @@ impl Tally {
             let known = self.addresses.entry((step.kind, step.at)).or_default();
             *known = weight.max(*known);
         }
-        if step.kind == FrameKind::ReturnAddress && opinion.address == Some(Ok(())) {
+        // What would not be held against the place says nothing for it either.
+        if step.kind == FrameKind::ReturnAddress
+            && step.inner != Inner::Unrelated
+            && opinion.address == Some(Ok(()))
+        {
             let fit = match (opinion.call, step.inner) {
                 (Some(_), _) | (None, Inner::Unrelated) => Fit::Any,
                 (None, Inner::Here { .. }) => Fit::ToAnyInside,

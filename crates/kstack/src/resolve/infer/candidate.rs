@@ -30,8 +30,8 @@ pub struct Candidate {
     pub bits: f64,
 }
 
-/// What must be left when the places tried are paid for: chance gets there once in a thousand times.
-const MARGIN: f64 = 10.0;
+/// What must be left when the places tried are paid for: chance gets there once in two thousand times.
+const MARGIN: f64 = 11.0;
 
 /// A place that is less likely than another by this many bits is no rival.
 const APART: f64 = 8.0;
