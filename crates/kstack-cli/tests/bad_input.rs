@@ -329,7 +329,24 @@ fn colour_is_written_only_when_asked_or_on_a_terminal() {
 #[test]
 fn every_command_has_help_with_an_example() {
     let folder = PathBuf::from(".");
-    for command in ["symbolicate", "show", "images", "dump", "lookup", "formats"] {
+    for command in [
+        "symbolicate",
+        "show",
+        "images",
+        "place",
+        "dump",
+        "annotate",
+        "diagnose",
+        "diff",
+        "flamegraph",
+        "zones",
+        "leaks",
+        "link",
+        "lldb",
+        "index",
+        "lookup",
+        "formats",
+    ] {
         let help = stdout(&kstack(&folder, &[command, "--help"]));
         assert!(
             help.contains("kstack ") && help.contains("Example"),
