@@ -61,10 +61,7 @@ pub(crate) fn write_deadlock(machine: &Machine, folder: &Path) -> Result<()> {
                 )),
             )
         })
-        .array(
-            WAIT_INFO,
-            &[&kcdata::wait_info(*id, KERNEL_MUTEX, *owner, 0)[..25]],
-        )
+        .array(WAIT_INFO, &[mutex_wait(*id, *owner)])
     };
     let images = [
         (machine.kernel.load_address(), KERNEL.uuid),
@@ -92,6 +89,15 @@ pub(crate) fn write_deadlock(machine: &Machine, folder: &Path) -> Result<()> {
     fs::create_dir_all(folder)?;
     fs::write(folder.join("stackshot.kcdata"), bytes)?;
     Ok(())
+}
+
+/// A wait for a mutex, each for one of its own, in the form of 10.13: 25 bytes.
+fn mutex_wait(waiter: u64, owner: u64) -> Vec<u8> {
+    let mut record = kcdata::wait_info(waiter, KERNEL_MUTEX, owner, 0);
+    let mutex = 0x6f1c_22b0_5d40_0000_u64 + (owner << 4);
+    record[16..24].copy_from_slice(&mutex.to_le_bytes());
+    record.truncate(25);
+    record
 }
 
 /// Two samples of a thread of zpool, and one of a kernel thread as 15 and later take them.
