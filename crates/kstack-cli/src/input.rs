@@ -67,6 +67,26 @@ pub(crate) fn read_all(path: &Path, args: &InputArgs) -> anyhow::Result<Unjoined
     Ok(Unjoined { reports, listings })
 }
 
+/// Every trace of some files, the listings joined, and the symbol files that are named or fit.
+///
+/// What all of them name tells which symbol files are wanted, and those can tell the slide by
+/// which a listing joins: so nothing is joined before everything is read.
+pub(crate) fn traces<'a>(
+    paths: impl IntoIterator<Item = &'a PathBuf>,
+    args: &InputArgs,
+    symbols: &SymbolArgs,
+) -> anyhow::Result<(Vec<Report>, SymbolSet)> {
+    let mut inputs = Vec::new();
+    for path in paths {
+        inputs.push(read_all(path, args)?);
+    }
+    let options = symbols.options();
+    let symbols = self::symbols(symbols, inputs.iter().flat_map(Unjoined::reports));
+    let slide = |report: &_| kstack::kernel_slide(report, &symbols, &options);
+    let joined = inputs.into_iter().flat_map(|input| input.join(slide));
+    Ok((joined.collect(), symbols))
+}
+
 /// The images that the listings tell of, without a report.
 pub(crate) fn listings_alone(args: &InputArgs) -> anyhow::Result<Unjoined> {
     let listings = listings(args)?;

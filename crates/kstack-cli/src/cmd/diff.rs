@@ -13,7 +13,6 @@ use kstack::render::diagnosis;
 use crate::args::{InputArgs, OutputArgs, SymbolArgs};
 use crate::cmd::diagnose::{Format, shown};
 use crate::exit::Exit;
-use crate::input::Unjoined;
 use crate::{input, output};
 
 /// Say what moved between reports of one machine, and what did not.
@@ -48,18 +47,11 @@ pub(crate) struct Diff {
 }
 
 pub(crate) fn run(args: &Diff) -> anyhow::Result<Exit> {
-    let mut inputs = Vec::new();
-    for path in &args.reports {
-        inputs.push(input::read_all(path, &args.input)?);
-    }
-    let symbols = input::symbols(&args.symbols, inputs.iter().flat_map(Unjoined::reports));
-    let slide = |report: &_| kstack::kernel_slide(report, &symbols, &args.symbols.options());
-    let mut traces = Vec::new();
-    for input in inputs {
-        for report in input.join(slide) {
-            traces.push(kstack::resolve(report, &symbols, &args.symbols.options()));
-        }
-    }
+    let (reports, symbols) = input::traces(&args.reports, &args.input, &args.symbols)?;
+    let resolved = reports
+        .into_iter()
+        .map(|report| kstack::resolve(report, &symbols, &args.symbols.options()));
+    let mut traces: Vec<_> = resolved.collect();
     output::redact(&args.output, &mut traces);
     let found: Vec<_> = traces.iter().map(diagnose).collect();
     found

@@ -9,7 +9,6 @@ use kstack::render::{self, RenderOptions, TraceIndex};
 
 use crate::args::{InputArgs, OutputArgs, SymbolArgs};
 use crate::exit::Exit;
-use crate::input::Unjoined;
 use crate::{input, output};
 
 /// Show what was loaded where, and which symbol files match or why not.
@@ -52,14 +51,7 @@ pub(crate) fn run(args: &Images) -> anyhow::Result<Exit> {
         TextOrJson::Text => render::images::write_text,
         TextOrJson::Json => render::images::write_json,
     };
-    let mut inputs = Vec::new();
-    for file in &args.files {
-        inputs.push(input::read_all(file, &args.input)?);
-    }
-    let symbols = input::symbols(&args.symbols, inputs.iter().flat_map(Unjoined::reports));
-    let slide = |report: &_| kstack::kernel_slide(report, &symbols, &args.symbols.options());
-    let joined = inputs.into_iter().flat_map(|input| input.join(slide));
-    let reports: Vec<_> = joined.collect();
+    let (reports, symbols) = input::traces(&args.files, &args.input, &args.symbols)?;
     let parts = reports.len();
     let mut out = output::open(&args.output)?;
     for (index, report) in reports.into_iter().enumerate() {

@@ -36,10 +36,7 @@ pub(crate) struct Lldb {
 }
 
 pub(crate) fn run(args: &Lldb) -> anyhow::Result<Exit> {
-    let input = input::read_all(&args.report, &args.input)?;
-    let symbols = input::symbols(&args.symbols, input.reports());
-    let slide = |report: &_| kstack::kernel_slide(report, &symbols, &args.symbols.options());
-    let reports = input.join(slide);
+    let (reports, symbols) = input::traces([&args.report], &args.input, &args.symbols)?;
     let write = match args.gdb {
         true => debugger::write_gdb,
         false => debugger::write_lldb,

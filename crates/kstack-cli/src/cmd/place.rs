@@ -41,10 +41,7 @@ pub(crate) struct Place {
 }
 
 pub(crate) fn run(args: &Place) -> anyhow::Result<Exit> {
-    let input = input::read_all(&args.report, &args.input)?;
-    let symbols = input::symbols(&args.symbols, input.reports());
-    let slide = |report: &_| kstack::kernel_slide(report, &symbols, &args.symbols.options());
-    let reports = input.join(slide);
+    let (reports, symbols) = input::traces([&args.report], &args.input, &args.symbols)?;
     let write = match args.format {
         TextOrJson::Text => render::place::write_text,
         TextOrJson::Json => render::place::write_json,

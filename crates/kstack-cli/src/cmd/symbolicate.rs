@@ -46,10 +46,7 @@ pub(crate) struct Symbolicate {
 }
 
 pub(crate) fn run(args: &Symbolicate) -> anyhow::Result<Exit> {
-    let input = input::read_all(&args.report, &args.input)?;
-    let symbols = input::symbols(&args.symbols, input.reports());
-    let slide = |report: &_| kstack::kernel_slide(report, &symbols, &args.symbols.options());
-    let reports = input.join(slide);
+    let (reports, symbols) = input::traces([&args.report], &args.input, &args.symbols)?;
     let parts = reports.len();
     let mut exit = Exit::Done;
     let mut out = output::open(&args.output)?;

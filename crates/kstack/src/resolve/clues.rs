@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use kstack_model::{Arch, At, Basis, ImageKind, Report, Slide, SlideOf, Uuid};
-use kstack_symbols::{ImageIdentity, SymbolSource};
+use kstack_symbols::{ImageIdentity, StatedPlace, SymbolSource};
 
 use super::matching::Matched;
 use super::place::place;
-use super::{MatchedBy, PlacedBy, ResolveOptions, SlideMap, SpaceId, TraceImage, UsedSource};
-use kstack_symbols::StatedPlace;
+use super::{
+    MatchedBy, PlacedBy, ResolveOptions, SlideMap, SpaceId, TraceImage, UsedSource, trace,
+};
 
 /// What there is to match and place files by.
 #[derive(Debug)]
@@ -141,11 +142,7 @@ pub(super) fn fits_by_name(image: &TraceImage, identity: &ImageIdentity) -> Opti
     is_executable.then_some(MatchedBy::ExecutableName)
 }
 
-/// A UUID as the field prints it, in capitals.
+/// A UUID as the field prints it, or that there is none.
 pub(super) fn shown(uuid: Option<Uuid>) -> String {
-    uuid.map_or("none".to_owned(), |uuid| {
-        uuid.hyphenated()
-            .encode_upper(&mut Uuid::encode_buffer())
-            .to_owned()
-    })
+    uuid.map_or("none".to_owned(), trace::shown)
 }

@@ -133,7 +133,8 @@ impl TraceImage {
     }
 }
 
-fn shown(uuid: Uuid) -> String {
+/// A UUID as the field prints it, in capitals.
+pub(super) fn shown(uuid: Uuid) -> String {
     uuid.hyphenated()
         .encode_upper(&mut Uuid::encode_buffer())
         .to_owned()
