@@ -153,6 +153,8 @@ const NAMES: [&str; 0x20] = [
 impl WaitType {
     /// Receiving on a port.
     pub const PORT_RECEIVE: WaitType = WaitType(2);
+    /// Receiving on a set of ports.
+    pub const PORT_SET_RECEIVE: WaitType = WaitType(3);
     /// Sending to a port that is full.
     pub const PORT_SEND: WaitType = WaitType(4);
     /// Sending to a port that is itself on its way.

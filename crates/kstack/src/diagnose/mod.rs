@@ -18,6 +18,7 @@ mod groups;
 mod idle;
 mod label;
 mod origin;
+mod recorded;
 mod roles;
 mod shared;
 mod threads;
@@ -34,6 +35,7 @@ pub use groups::{Group, IdleGroup, Rank};
 pub(crate) use label::Labeller;
 pub use label::{Function, Label, LabelId, Labels, Owner, short};
 pub use origin::where_from;
+pub(crate) use recorded::{RecordedWaits, kind_of_wait};
 pub use roles::{Role, WaitKind, role};
 pub use shared::{SharedBy, SharedWait};
 pub(crate) use threads::process_in_words;
@@ -56,6 +58,8 @@ pub struct Diagnosis<'a> {
     pub threads: Threads<'a>,
     /// What the kernel recorded of their waits.
     pub waits: Waits,
+    /// The same by process, in words.
+    recorded: Vec<RecordedWaits<'a>>,
     /// Threads that wait in a circle.
     pub deadlocks: Vec<Deadlock>,
     /// Whom the others wait for.
@@ -96,6 +100,12 @@ pub fn diagnose(trace: &Trace) -> Diagnosis<'_> {
         faults: faults(trace),
         fingerprint: fingerprint::of(&threads, &labels),
         missing: Missing::of(trace),
+        recorded: trace
+            .report
+            .processes
+            .iter()
+            .map(RecordedWaits::of)
+            .collect(),
         trace,
         labels,
         threads,

@@ -1,8 +1,9 @@
 //! Threads and waits in sentences.
 
-use kstack_model::{Address, PortLabelId, Process, WaitInfo, WaitType, WaitsFor};
+use kstack_model::{Address, WaitInfo, WaitType};
 
 use super::facts;
+use super::recorded::{kind_of_wait, owner_in_words};
 use super::threads::{ThreadEntry, ThreadIndex, process_in_words};
 use super::waits::{Node, Strength, Via, WaitEdge};
 use super::{Diagnosis, SharedBy};
@@ -46,7 +47,7 @@ impl Diagnosis<'_> {
         }
         let info = self.waits.info.get(index).copied().flatten();
         match info {
-            Some(info) if parts.is_empty() => parts.push(self.lonely_wait(entry, &info)),
+            Some(info) if parts.is_empty() => parts.push(self.lonely_wait(index, &info)),
             Some(_) => {}
             None if parts.is_empty() => parts.extend(self.wait_without_record(entry)),
             None => {}
@@ -58,20 +59,17 @@ impl Diagnosis<'_> {
     #[must_use]
     pub fn edge(&self, edge: &WaitEdge) -> String {
         let whom = self.node(edge.to);
-        let process = self.threads.get(edge.from).map(|entry| entry.process);
+        let object = |wait| self.object(edge.from, wait);
         match (&edge.via, edge.strength) {
             (Via::Wait(info), Strength::Certain) => match edge.to {
                 Node::Process(_) | Node::LostProcess(_) => format!("waits for the end of {whom}"),
-                _ => format!("waits for {}, owned by {whom}", object(process, info)),
+                _ => format!("waits for {}, owned by {whom}", object(info)),
             },
             (Via::Wait(info), _) if info.wait_type == WaitType::SEMAPHORE => {
-                format!(
-                    "waits for {}, to be answered by {whom}",
-                    object(process, info)
-                )
+                format!("waits for {}, to be answered by {whom}", object(info))
             }
             (Via::Wait(info), _) => {
-                format!("waits for {}, served by {whom}", object(process, info))
+                format!("waits for {}, served by {whom}", object(info))
             }
             (Via::Turnstile(_), Strength::Certain) => format!("waits for {whom} (turnstile)"),
             (Via::Turnstile(turnstile), Strength::Inherited) => format!(
@@ -130,23 +128,19 @@ impl Diagnosis<'_> {
     }
 
     /// A wait whose record names nobody.
-    fn lonely_wait(&self, entry: &ThreadEntry<'_>, info: &WaitInfo) -> String {
-        let object = object(Some(entry.process), info);
-        let nobody = match info.waits_for() {
-            WaitsFor::Process(_) => ", which any thread of its own process may answer".to_owned(),
-            WaitsFor::AnyChild => ", any child".to_owned(),
-            WaitsFor::ProcessGroup(0) => ", a child in its own process group".to_owned(),
-            WaitsFor::ProcessGroup(group) => format!(", a child in process group {group}"),
-            WaitsFor::PortName(name) => format!(" {name:#x}, which it receives on"),
-            WaitsFor::PortDestination(port) => format!(", which travels to port {port:#x}"),
-            WaitsFor::PortInTransit => ", which is travelling in a message".to_owned(),
-            WaitsFor::PortLocked => ", which was locked: nothing more is known".to_owned(),
-            WaitsFor::SpinningMutex => ", held by a spinning thread".to_owned(),
-            WaitsFor::ThreadRequested => ", which waits for a thread to be made".to_owned(),
-            WaitsFor::WorkloopSuspended => ", which is suspended".to_owned(),
-            _ => ", whose owner is not recorded".to_owned(),
-        };
+    fn lonely_wait(&self, index: ThreadIndex, info: &WaitInfo) -> String {
+        let object = self.object(index, info);
+        let nobody = owner_in_words(info.waits_for());
         format!("waits for {object}{nobody}")
+    }
+
+    /// What a thread waits for, as its process names it.
+    fn object(&self, index: ThreadIndex, info: &WaitInfo) -> String {
+        let entry = self.threads.get(index);
+        match entry.and_then(|entry| self.recorded.get(entry.process_index)) {
+            Some(recorded) => recorded.object(info),
+            None => kind_of_wait(info.wait_type),
+        }
     }
 
     fn wait_without_record(&self, entry: &ThreadEntry<'_>) -> Option<String> {
@@ -208,34 +202,4 @@ impl Diagnosis<'_> {
             None
         }
     }
-}
-
-fn kind_of_wait(wait_type: kstack_model::WaitType) -> String {
-    match wait_type.name() {
-        Some(name) => name.to_owned(),
-        None => format!("wait type {:#x}", wait_type.0),
-    }
-}
-
-/// What a record says a thread waits for: the kind, the address, the service behind a port.
-fn object(process: Option<&Process>, info: &WaitInfo) -> String {
-    let mut words = kind_of_wait(info.wait_type);
-    if info.context != 0 {
-        words.push_str(&format!(" {:#x}", info.context));
-    }
-    if info.is_for_a_reply() {
-        words.push_str(" (the answer to a synchronous call)");
-    }
-    match info.port_label {
-        PortLabelId::Id(id) => {
-            let mut labels = process.into_iter().flat_map(|process| &process.port_labels);
-            let label = labels.find(|label| label.id == id);
-            if let Some(name) = label.and_then(|label| label.name.as_deref()) {
-                words.push_str(&format!(" of the service {name}"));
-            }
-        }
-        PortLabelId::Lost => words.push_str(" of a service whose name was not recorded"),
-        PortLabelId::None => {}
-    }
-    words
 }

@@ -11,7 +11,7 @@ use kstack_model::{
 use super::RenderOptions;
 use super::frame::{self, Line};
 use super::words::{self, ShownUuid};
-use crate::diagnose::{Fingerprint, fingerprint};
+use crate::diagnose::{Fingerprint, RecordedWaits, fingerprint};
 use crate::missing::Missing;
 use crate::resolve::{Resolution, SpaceId, Trace, TraceImage};
 use crate::select::SelectedProcess;
@@ -252,11 +252,12 @@ fn process_block<'a>(
     fields.maybe("Path", process.path.as_deref());
     fields.facts(&process.facts, options);
     let threads = selected.threads.iter();
+    let recorded = RecordedWaits::of(process);
     ProcessBlock {
         process,
         fields: fields.0,
         threads: threads
-            .map(|thread| thread_block(trace, options, selected.index, thread))
+            .map(|thread| thread_block(trace, options, selected.index, &recorded, thread))
             .collect(),
     }
 }
@@ -265,6 +266,7 @@ fn thread_block<'a>(
     trace: &'a Trace,
     options: &RenderOptions,
     process: usize,
+    recorded: &RecordedWaits<'a>,
     thread: &'a Thread,
 ) -> ThreadBlock<'a> {
     let mut fields = Fields::default();
@@ -280,6 +282,15 @@ fn thread_block<'a>(
         "Thread wait_event",
         thread.wait_event.map(|event| event.to_string()),
     );
+    for wait in recorded.waits(thread.id) {
+        fields.add("Thread waits for", recorded.in_words(wait));
+    }
+    for turnstile in recorded.turnstiles(thread.id) {
+        fields.maybe(
+            "Thread turnstile ends at",
+            recorded.turnstile_in_words(turnstile),
+        );
+    }
     let continuation = |address| continuation(trace, options, address);
     fields.maybe("Thread continuation", thread.continuation.map(continuation));
     fields.facts(&thread.facts, options);

@@ -2,6 +2,7 @@
 
 pub(super) mod harmless;
 mod images;
+mod waits;
 
 use std::io::{self, Write};
 
@@ -10,7 +11,7 @@ use kstack_symbols::{Certainty, Named};
 
 use super::words;
 use super::{RenderOptions, Renderer, TraceIndex, wire};
-use crate::diagnose::fingerprint;
+use crate::diagnose::{RecordedWaits, fingerprint};
 use crate::resolve::{Contradiction, Resolution, SpaceId, Trace, TraceImage};
 use crate::select::{Selected, SelectedProcess};
 
@@ -167,6 +168,7 @@ impl<'a> Writer<'a> {
     fn process(&self, selected: &SelectedProcess<'a>) -> wire::Process<'_> {
         let process = selected.process;
         let threads = selected.threads.iter();
+        let recorded = RecordedWaits::of(process);
         wire::Process {
             index: selected.index,
             pid: process.pid,
@@ -174,12 +176,17 @@ impl<'a> Writer<'a> {
             path: process.path.as_deref(),
             facts: self.facts(&process.facts),
             threads: threads
-                .map(|thread| self.thread(selected.index, thread))
+                .map(|thread| self.thread(selected.index, &recorded, thread))
                 .collect(),
         }
     }
 
-    fn thread(&self, process: usize, thread: &'a model::Thread) -> wire::Thread<'_> {
+    fn thread(
+        &self,
+        process: usize,
+        recorded: &RecordedWaits<'a>,
+        thread: &'a model::Thread,
+    ) -> wire::Thread<'_> {
         let stacks = thread.stacks.iter();
         wire::Thread {
             id: thread.id,
@@ -190,6 +197,14 @@ impl<'a> Writer<'a> {
             wait_event: thread.wait_event.map(wire::Hex::from),
             continuation: thread.continuation.map(wire::Hex::from),
             continuation_symbol: thread.continuation.and_then(|at| self.continuation(at)),
+            waits: recorded
+                .waits(thread.id)
+                .map(|wait| waits::wait(recorded, wait))
+                .collect(),
+            turnstiles: recorded
+                .turnstiles(thread.id)
+                .map(|turnstile| waits::turnstile(recorded, turnstile))
+                .collect(),
             facts: self.facts(&thread.facts),
             stacks: stacks.map(|stack| self.stack(process, stack)).collect(),
         }

@@ -227,9 +227,50 @@ pub(crate) struct Thread<'a> {
     pub(crate) continuation: Option<Hex>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) continuation_symbol: Option<&'a str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) waits: Vec<Wait<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) turnstiles: Vec<Turnstile<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) facts: Option<Facts<'a>>,
     pub(crate) stacks: Vec<Stack<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct Wait<'a> {
+    #[serde(rename = "type")]
+    pub(crate) wait_type: String,
+    pub(crate) context: Hex,
+    pub(crate) owner: Owner,
+    #[serde(skip_serializing_if = "is_false")]
+    pub(crate) for_a_reply: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) service: Option<&'a str>,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct Turnstile<'a> {
+    pub(crate) end: Owner,
+    pub(crate) priority: u8,
+    pub(crate) hops: u8,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) service: Option<&'a str>,
+}
+
+/// Who has what a thread waits for; at most one of the numbers is there.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct Owner {
+    pub(crate) kind: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) thread: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) pid: Option<i32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) process_group: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) port: Option<Hex>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) work_queue: Option<Hex>,
 }
 
 #[derive(Debug, Serialize)]

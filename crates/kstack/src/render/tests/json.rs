@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use kstack_model::{Fact, Position, Said, Slide, SlideOf, Value};
+use kstack_model::{Fact, Position, Said, Slide, SlideOf, Turnstile, Value, WaitInfo, WaitType};
 use serde_json::{Value as Json, json};
 
 use super::sample::{self, Answer, KERNEL, SPL, ZFS, hang, named, source};
@@ -229,4 +229,62 @@ fn a_document_ends_with_a_newline() {
     let json = rendered("json", &hang(), &RenderOptions::default());
     assert!(json.starts_with("{\n  \"schema\": 1,\n  \"report\": {\n    \"format\""));
     assert!(json.ends_with("}\n"));
+}
+
+#[test]
+fn waits_name_their_object_its_owner_and_the_service_behind_it() {
+    let process = &parsed(&sample::waiting())["processes"][0];
+    assert_eq!(
+        process["threads"][0]["waits"],
+        json!([{
+            "type": "PortSend",
+            "context": "0xa11ce",
+            "owner": {"kind": "process", "pid": 77},
+            "service": "com.example.service",
+        }])
+    );
+    assert_eq!(
+        process["threads"][0]["turnstiles"],
+        json!([{
+            "end": {"kind": "thread", "thread": 9},
+            "priority": 81,
+            "hops": 2,
+        }])
+    );
+}
+
+#[test]
+fn waits_of_every_owner_follow_the_schema() {
+    let mut trace = sample::waiting();
+    let process = &mut trace.report.processes[0];
+    let wait = process.waits[0];
+    for wait_type in (0..=0x20).map(WaitType) {
+        for owner in [
+            0,
+            5,
+            1 << 40,
+            u64::MAX,
+            u64::MAX - 1,
+            u64::MAX - 2,
+            u64::MAX - 4,
+        ] {
+            process.waits.push(WaitInfo {
+                wait_type,
+                owner,
+                ..wait
+            });
+        }
+        for more in 5..9 {
+            process.waits.push(WaitInfo {
+                wait_type,
+                owner: u64::MAX - more,
+                ..wait
+            });
+        }
+    }
+    let turnstile = process.turnstiles[0];
+    for flags in 0..0x40 {
+        process.turnstiles.push(Turnstile { flags, ..turnstile });
+    }
+    follows_the_schema(&[rendered("json", &trace, &RenderOptions::default())]);
 }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use kstack_model::{
     Address, Arch, Basis, Fact, Frame, FrameKind, ImageKind, ImageOffset, LoadedImage, Machine,
-    Note, Placement, Position, Process, Report, Said, Side, Stack, StackEnd, Thread, ThreadState,
-    Uuid, Value, VmAddr,
+    Note, Placement, PortLabel, PortLabelId, Position, Process, Report, Said, Side, Stack,
+    StackEnd, Thread, ThreadState, Turnstile, Uuid, Value, VmAddr, WaitInfo, WaitType,
 };
 use kstack_symbols::{Certainty, Detail, Named, SourceFrame};
 
@@ -275,5 +275,41 @@ pub(super) fn hang() -> Trace {
         process(0, "kernel_task", vec![idle]),
         process(156, "zpool", vec![zpool]),
     ];
+    trace
+}
+
+/// A thread that waits for a process to take its message, and lends its priority to a thread of it.
+pub(super) fn waiting() -> Trace {
+    let mut trace = empty();
+    trace.report.processes.push(Process {
+        pid: Some(5),
+        name: Some("client".to_owned()),
+        threads: vec![Thread {
+            id: Some(1),
+            ..Thread::default()
+        }],
+        waits: vec![WaitInfo {
+            waiter: 1,
+            wait_type: WaitType::PORT_SEND,
+            owner: 77,
+            context: 0xa11ce,
+            flags: 0,
+            port_label: PortLabelId::Id(3),
+        }],
+        turnstiles: vec![Turnstile {
+            waiter: 1,
+            context: 9,
+            priority: 81,
+            hops: 2,
+            flags: 0x8,
+            port_label: PortLabelId::None,
+        }],
+        port_labels: vec![PortLabel {
+            id: 3,
+            name: Some("com.example.service".to_owned()),
+            ..PortLabel::default()
+        }],
+        ..Process::default()
+    });
     trace
 }

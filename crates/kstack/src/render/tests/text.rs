@@ -372,3 +372,15 @@ fn nothing_is_guessed_from_addresses_of_another_cpu() {
     let text = rendered("text", &trace, &RenderOptions::default());
     assert!(text.contains("1 frame in no known image (0xffffff8000300000)\n"));
 }
+
+#[test]
+fn a_recorded_wait_is_told_with_its_owner() {
+    let text = rendered("text", &sample::waiting(), &RenderOptions::default());
+    assert!(
+        text.contains(
+            "    Thread waits for: PortSend 0xa11ce of the service com.example.service, served by PID 77\n    \
+             Thread turnstile ends at: thread 0x9 at priority 81, 2 turnstiles on\n"
+        ),
+        "{text}"
+    );
+}
