@@ -60,7 +60,7 @@ impl<'a> RecordedWaits<'a> {
         }
     }
 
-    /// A wait as the record has it: "KernelMutex 0x…, owned by thread 0x4e2".
+    /// A wait as the record has it: "`KernelMutex` 0x…, owned by thread 0x4e2".
     pub(crate) fn in_words(&self, wait: &WaitInfo) -> String {
         let owner = match (wait.waits_for(), wait.wait_type) {
             (WaitsFor::Thread(id), _) => format!(", owned by thread {id:#x}"),
