@@ -47,7 +47,8 @@ enum Chore {
     Fuzz {
         /// How long each target runs.
         seconds: u64,
-        /// A target: the name of a format, or parse, dump, join, symbols, bundle, trace; all when left out.
+        /// A target: the name of a format, or parse, dump, join, annotate, zlog, zones, symbols, bundle, trace;
+        /// all when left out.
         target: Option<String>,
     },
 }

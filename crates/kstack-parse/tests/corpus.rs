@@ -4,6 +4,8 @@
 //! holds them is named by `KSTACK_CORPUS`. What is part of it are the counts,
 //! one table per family, each made by reading the file.
 
+#[path = "corpus/kextstat.rs"]
+mod kextstat;
 #[path = "corpus/panic.rs"]
 mod panic;
 
@@ -50,7 +52,7 @@ const fn counted(
     }
 }
 
-const TABLES: &[&[Expected]] = &[panic::TABLE];
+const TABLES: &[&[Expected]] = &[kextstat::TABLE, panic::TABLE];
 
 #[test]
 fn every_file_gives_what_a_person_counts_in_it() {

@@ -18,7 +18,9 @@ use seeds::Seeds;
 const NEEDS: &str = "`cargo install cargo-fuzz --locked`, and a C++ compiler such as g++";
 
 /// The targets beside the formats.
-const OTHERS: [&str; 6] = ["parse", "dump", "join", "symbols", "bundle", "trace"];
+const OTHERS: [&str; 9] = [
+    "parse", "dump", "join", "annotate", "zlog", "zones", "symbols", "bundle", "trace",
+];
 
 /// Seconds after which one input counts as a hang, on a machine that has other work.
 const HANG: u64 = 20;

@@ -16,6 +16,22 @@ use kstack_synth::panic::{Layout, PanicLog};
 const KERNEL: u64 = 0xffff_ff80_0020_0000;
 const KEXT: u64 = 0xffff_ff7f_8100_0000;
 
+/// Records of a zone log as gdb and lldb print them.
+const ZLOGS: [&str; 2] = [
+    "oldest record is at log index 12:\n\n---- ALLOC  0xffffff8031110000 : index 12  :  ztime 777 ----\n\n\
+     0xffffff8000244000 <zalloc_canblock+78>:   mov    %eax,-0xcc(%rbp)\n0xffffff7f80e84700:   nop\n",
+    "FREE 0xffffff8031110000 : index 3 : ztime 5\n  0xffffff8000244000 kernel`zfree + 78\n  [1] 0xffffff7f80e84700 zfs`arc_evict + 0x10 at arc.c:7\n",
+];
+
+/// Tables of zones as the program and a macro print them.
+const ZONES: [&str; 2] = [
+    "zone name                   size       size       size    #elts       #elts  inuse  size  count\n\
+     -------------------------------------------------------------------------------\n\
+     kalloc.128                   128      1536K      2048K   12288       16384  12000    4K     32 C\n",
+    "ZONE                   TOT_SZ PAGE_COUNT  ALLOC_ELTS   FREE_ELTS ELT_SZ ALLOC FLAGS NAME\n\
+     0xffffff8025d5b000      90112         22         143           9    592  4096 X$  zones\n",
+];
+
 /// Every seed there is; which serve a target is asked of kstack itself.
 #[derive(Debug)]
 pub(crate) struct Seeds {
@@ -47,12 +63,25 @@ impl Seeds {
             "symbols" => self.symbols.clone(),
             "bundle" => self.plists.clone(),
             "join" => self.pairs(),
+            "annotate" => self.texts(),
+            "zlog" => ZLOGS.iter().map(|text| text.as_bytes().to_vec()).collect(),
+            "zones" => ZONES.iter().map(|text| text.as_bytes().to_vec()).collect(),
             "dump" => reports_that(&|report| dump(report, &limits).is_ok()),
             name => match FORMATS.iter().find(|format| format.name == name) {
                 Some(format) => reports_that(&|report| parse_as(format, report, &limits).is_ok()),
                 None => self.reports.clone(),
             },
         }
+    }
+
+    /// Reports that are text, with the kexts of the annotate target mentioned.
+    fn texts(&self) -> Vec<Vec<u8>> {
+        let texts = self
+            .reports
+            .iter()
+            .filter(|report| str::from_utf8(report).is_ok());
+        let mention = b"at 0xffffff7f81000f10, zfs + 0x1000 and spl + 4096\r\n".to_vec();
+        texts.cloned().chain([mention]).collect()
     }
 
     /// Traces with lists of images behind them, in the form of the join target.
