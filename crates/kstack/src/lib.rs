@@ -71,5 +71,5 @@ pub use kstack_parse as parse;
 pub use kstack_symbols as symbols;
 pub use redact::redact;
 pub use render::{RENDERERS, RenderOptions};
-pub use resolve::{ResolveOptions, Trace, kernel_slide, resolve};
+pub use resolve::{Lookups, ResolveOptions, Trace, kernel_slide, resolve};
 pub use select::Selection;

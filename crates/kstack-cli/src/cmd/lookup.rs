@@ -1,18 +1,23 @@
 //! `kstack lookup`: bare addresses of one symbol file, no report.
 
-use std::io::{self, BufRead, Write};
+use std::io::{self, BufRead, BufReader, Write};
 
 use anyhow::Context;
 use clap::Args;
-use kstack::ResolveOptions;
-use kstack::model::{Address, Arch, Frame, FrameKind, Process, Report, Side, Stack, Thread};
+use kstack::model::{Address, Arch, FrameKind};
 use kstack::render::{self, RenderOptions};
 use kstack::symbols::{Request, Role, SymbolSet};
+use kstack::{Lookups, ResolveOptions, Trace};
 
 use super::images::TextOrJson;
 use crate::args::{OutputArgs, Placed, number};
 use crate::exit::Exit;
 use crate::{input, output};
+
+/// Bytes of standard input that are read at once.
+const PIPED: usize = 256 << 10;
+/// Addresses answered at once: their answers are in memory together.
+const BATCH: usize = 0x4000;
 
 /// Name bare addresses of one symbol file.
 ///
@@ -62,62 +67,72 @@ pub(crate) fn run(args: &Lookup) -> anyhow::Result<Exit> {
         placed: args.file.place.clone(),
     }]);
     input::complain_about(&symbols);
-    let trace = kstack::resolve(report(args)?, &symbols, &options);
-    for file in &trace.unused {
+    let mut lookups = Lookups::new(&symbols, &options);
+    for file in lookups.unused() {
         anyhow::ensure!(!file.reason.is_mistake(), "{}: {}", file.path, file.why);
     }
-    let render_options = RenderOptions {
+    let typed = typed(args)?;
+    let mut out = output::open(&args.output)?;
+    let mut answer = |addresses: &[Address]| -> anyhow::Result<()> {
+        write(args, &lookups.batch(addresses, kind(args)), &mut out)?;
+        // Whoever waits for the answers before asking on gets them.
+        Ok(out.flush()?)
+    };
+    if args.addresses.is_empty() || args.addresses.iter().any(|word| word == "-") {
+        piped(&mut answer)?;
+    }
+    answer(&typed)?;
+    Ok(Exit::Done)
+}
+
+fn kind(args: &Lookup) -> FrameKind {
+    match args.return_addresses {
+        true => FrameKind::ReturnAddress,
+        false => FrameKind::InstructionPointer,
+    }
+}
+
+fn write(args: &Lookup, trace: &Trace, out: &mut dyn Write) -> io::Result<()> {
+    let options = RenderOptions {
         color: output::color(&args.output),
         raw_names: args.output.raw_names,
         ..RenderOptions::default()
     };
-    let mut out = output::open(&args.output)?;
-    let write = match args.format {
-        TextOrJson::Text => render::lookup::write_text,
-        TextOrJson::Json => render::lookup::write_json,
-    };
-    write(&trace, &render_options, &mut out)?;
-    out.flush()?;
-    Ok(Exit::Done)
+    match args.format {
+        TextOrJson::Text => render::lookup::write_text(trace, &options, out),
+        TextOrJson::Json => render::lookup::write_json(trace, &options, out),
+    }
 }
 
-/// The addresses as one stack, so that they are resolved and shown as those of a report are.
-fn report(args: &Lookup) -> anyhow::Result<Report> {
-    let kind = match args.return_addresses {
-        true => FrameKind::ReturnAddress,
-        false => FrameKind::InstructionPointer,
-    };
-    let frames = addresses(args)?
-        .into_iter()
-        .map(|address| Frame::new(address, kind));
-    let thread = Thread {
-        stacks: vec![Stack::new(Side::Kernel, frames.collect())],
-        ..Thread::default()
-    };
-    Ok(Report {
-        processes: vec![Process {
-            threads: vec![thread],
-            ..Process::default()
-        }],
-        ..Report::default()
-    })
+/// The addresses on the command line.
+fn typed(args: &Lookup) -> anyhow::Result<Vec<Address>> {
+    let words = args.addresses.iter().filter(|word| *word != "-");
+    let numbers = words.map(|word| number(word).map(Address));
+    numbers
+        .collect::<Result<_, _>>()
+        .map_err(anyhow::Error::msg)
 }
 
-fn addresses(args: &Lookup) -> anyhow::Result<Vec<Address>> {
-    let mut addresses = Vec::new();
-    let from_stdin = args.addresses.is_empty() || args.addresses.iter().any(|word| word == "-");
-    if from_stdin {
-        for (line, index) in io::stdin().lock().lines().zip(1..) {
-            let line = line.context("reading standard input")?;
-            for word in line.split_whitespace() {
-                let address = number(word)
-                    .map_err(|why| anyhow::anyhow!("standard input, line {index}: {why}"))?;
-                addresses.push(Address(address));
-            }
+/// Answers standard input as it comes, in batches of what has arrived.
+fn piped(answer: &mut dyn FnMut(&[Address]) -> anyhow::Result<()>) -> anyhow::Result<()> {
+    let mut input = BufReader::with_capacity(PIPED, io::stdin().lock());
+    let mut batch = Vec::new();
+    let mut line = String::new();
+    for index in 1.. {
+        line.clear();
+        let length = input.read_line(&mut line);
+        if length.context("reading standard input")? == 0 {
+            break;
+        }
+        for word in line.split_whitespace() {
+            let address = number(word)
+                .map_err(|why| anyhow::anyhow!("standard input, line {index}: {why}"))?;
+            batch.push(Address(address));
+        }
+        if input.buffer().is_empty() || batch.len() >= BATCH {
+            answer(&batch)?;
+            batch.clear();
         }
     }
-    for word in args.addresses.iter().filter(|word| *word != "-") {
-        addresses.push(Address(number(word).map_err(anyhow::Error::msg)?));
-    }
-    Ok(addresses)
+    answer(&batch)
 }

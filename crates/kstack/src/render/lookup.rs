@@ -16,7 +16,7 @@ use kstack_model::Frame;
 ///
 /// When the writer fails.
 pub fn write_text(trace: &Trace, options: &RenderOptions, out: &mut dyn Write) -> io::Result<()> {
-    let document = Document::new(trace, options);
+    let document = Document::bare(trace, options, Vec::new());
     let style = if options.color { COLORS } else { PLAIN };
     let mut lines = Vec::new();
     for (space, frame) in frames(trace) {

@@ -18,6 +18,7 @@ mod evidence;
 mod found;
 mod infer;
 mod lookup;
+mod lookups;
 mod matching;
 mod members;
 mod named;
@@ -31,6 +32,7 @@ mod variants;
 
 pub use evidence::{Agreement, Contradiction, Evidence, Verdict};
 pub use infer::{Candidate, Inference, Outcome};
+pub use lookups::Lookups;
 pub(crate) use session::Session;
 pub use trace::{
     MatchedBy, PlacedBy, PlacedSegment, Refusal, Resolution, SlideMap, SpaceId, Trace, TraceImage,

@@ -105,7 +105,7 @@ impl SpaceId {
 }
 
 /// An image and the source that speaks for it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct TraceImage {
     /// Whose space it lies in.
     pub space: SpaceId,

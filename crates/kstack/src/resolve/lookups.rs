@@ -1,0 +1,81 @@
+//! Bare addresses in batches, for scripts that ask for millions.
+
+use std::collections::HashMap;
+
+use kstack_model::{Address, At, Frame, FrameKind, Process, Report, Side, Stack, Thread};
+use kstack_symbols::SymbolSet;
+
+use super::{ResolveOptions, Session, SpaceId, Trace, UnusedFile};
+
+/// Symbol files to be asked for bare addresses, without a report.
+///
+/// Files are matched and placed once, and debug information that was read for
+/// one batch serves the next.
+///
+/// # Examples
+///
+/// ```
+/// use kstack::Lookups;
+/// use kstack::model::{Address, FrameKind};
+///
+/// let symbols = Default::default();
+/// let mut lookups = Lookups::new(&symbols, &Default::default());
+/// let trace = lookups.batch(&[Address(0x1000)], FrameKind::InstructionPointer);
+/// assert_eq!(trace.report.processes[0].threads[0].stacks[0].frames.len(), 1);
+/// ```
+#[derive(Debug)]
+pub struct Lookups<'a> {
+    session: Session<'a>,
+}
+
+impl<'a> Lookups<'a> {
+    /// Matches and places the files.
+    #[must_use]
+    pub fn new(symbols: &'a SymbolSet, options: &ResolveOptions) -> Lookups<'a> {
+        Lookups {
+            session: Session::new(&Report::default(), symbols, options),
+        }
+    }
+
+    /// Files that speak for no address, and why.
+    #[must_use]
+    pub fn unused(&self) -> &[UnusedFile] {
+        self.session.unused()
+    }
+
+    /// Names addresses: a trace of one kernel stack that has them in the order given.
+    ///
+    /// Its evidence is empty: addresses that are no stack prove nothing about a placement.
+    #[must_use]
+    pub fn batch(&mut self, addresses: &[Address], kind: FrameKind) -> Trace {
+        let mut distinct = addresses.to_vec();
+        distinct.sort_unstable();
+        distinct.dedup();
+        let mut resolutions = HashMap::with_capacity(distinct.len());
+        for address in distinct {
+            let key = (SpaceId::Kernel, At::Absolute(address), kind);
+            resolutions.insert(key, self.session.resolve(address, kind));
+        }
+        let frames = addresses.iter().map(|address| Frame::new(*address, kind));
+        let thread = Thread {
+            stacks: vec![Stack::new(Side::Kernel, frames.collect())],
+            ..Thread::default()
+        };
+        let report = Report {
+            processes: vec![Process {
+                threads: vec![thread],
+                ..Process::default()
+            }],
+            ..Report::default()
+        };
+        Trace {
+            report,
+            images: self.session.images().to_vec(),
+            unused: self.session.unused().to_vec(),
+            notes: Vec::new(),
+            inferences: Vec::new(),
+            contradictions: HashMap::new(),
+            resolutions,
+        }
+    }
+}
