@@ -47,7 +47,8 @@ enum Chore {
     Fuzz {
         /// How long each target runs.
         seconds: u64,
-        /// A target: the name of a format, or parse, dump, join, annotate, zlog, zones, symbols, bundle, trace;
+        /// A target: the name of a format, or parse, dump, join, annotate, zlog, zones, symbols, bundle,
+        /// cache, trace;
         /// all when left out.
         target: Option<String>,
     },

@@ -55,6 +55,8 @@ pub(crate) enum Command {
     Lldb(cmd::lldb::Lldb),
     /// Remember which files in a folder have which UUID, for later runs
     Index(cmd::index::IndexArgs),
+    /// Show or clear the answers that are kept between runs
+    Cache(cmd::cache::CacheArgs),
     /// Add names to the addresses in any text
     Annotate(cmd::annotate::Annotate),
     /// List what kstack reads and writes
@@ -107,6 +109,10 @@ pub(crate) struct SymbolArgs {
     /// The slice to use of fat files, such as arm64e
     #[arg(long, value_name = "ARCH")]
     pub(crate) arch: Option<Arch>,
+
+    /// Neither use nor keep answers of earlier runs (see `kstack cache`)
+    #[arg(long)]
+    pub(crate) no_cache: bool,
 
     /// Use a file although its UUID is not the report's; every name from it is marked
     #[arg(long)]

@@ -76,6 +76,22 @@ impl<'a> Names<'a> {
         if !self.is_code(at) {
             return Ok(None);
         }
+        let Some(entry) = self.source.entry() else {
+            return self.ask(at);
+        };
+        if let Some(known) = entry.at(at.0) {
+            return Ok(known);
+        }
+        let named = self.ask(at)?;
+        // What damage has cost is found out again, and told again, by every run.
+        if self.damage.is_none() {
+            entry.keep(at.0, named.as_ref());
+        }
+        Ok(named)
+    }
+
+    /// Asks the files themselves.
+    fn ask(&mut self, at: VmAddr) -> Result<Option<Named>, SymbolError> {
         let answer = match self.ask_dwarf(at.0) {
             Ok(answer) => answer,
             Err(why) => {

@@ -8,6 +8,7 @@ use kstack_model::{Arch, Uuid, VmAddr};
 
 use crate::Names;
 use crate::bounds::{self, Bounds, Hints};
+use crate::cache::{Cache, Entry, identity};
 use crate::callsites::Code;
 use crate::collection::Collection;
 use crate::debug_map::{DebugMap, Place};
@@ -147,6 +148,9 @@ pub struct SymbolSource {
     /// Where object files of the build may be, besides where the linker had them.
     folders: Arc<[PathBuf]>,
     knowledge: OnceLock<Knowledge>,
+    /// Where answers are kept between runs.
+    cache: Option<Cache>,
+    entry: OnceLock<Option<Entry>>,
 }
 
 /// How much a source knows, found out on the first question.
@@ -176,6 +180,8 @@ impl SymbolSource {
             debug_map: OnceLock::new(),
             folders: Arc::from([]),
             knowledge: OnceLock::new(),
+            cache: None,
+            entry: OnceLock::new(),
         }
     }
 
@@ -258,6 +264,28 @@ impl SymbolSource {
 
     pub(crate) fn table(&self) -> &Table {
         self.table.get_or_init(|| Table::of(&self.parts))
+    }
+
+    /// Says where answers are kept between runs.
+    pub(crate) fn keep_in(&mut self, cache: Option<&Cache>) {
+        self.cache = cache.cloned();
+    }
+
+    /// The answers kept between runs, opened by the first lookup. Object files can change without the
+    /// binary that maps them, so answers out of them are not kept.
+    pub(crate) fn entry(&self) -> Option<&Entry> {
+        let entry = self.entry.get_or_init(|| {
+            let cache = self.cache.as_ref()?;
+            let identity = identity(&self.identity, &self.parts)?;
+            let is_mapped = !self.debug_map().is_empty();
+            (!is_mapped).then(|| Entry::open(cache, identity))
+        });
+        entry.as_ref()
+    }
+
+    /// The entry, if there was a lookup that opened it.
+    pub(crate) fn opened_entry(&self) -> Option<&Entry> {
+        self.entry.get()?.as_ref()
     }
 
     /// Says in which folders to look for object files.

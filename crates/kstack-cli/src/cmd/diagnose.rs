@@ -95,7 +95,7 @@ pub(crate) fn run(args: &Diagnose) -> anyhow::Result<Exit> {
         }
     }
     out.flush()?;
-    input::complain_about(&symbols);
+    input::finish(&symbols);
     Ok(exit)
 }
 

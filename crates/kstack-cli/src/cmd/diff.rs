@@ -92,7 +92,7 @@ pub(crate) fn run(args: &Diff) -> anyhow::Result<Exit> {
         }
     }
     out.flush()?;
-    input::complain_about(&symbols);
+    input::finish(&symbols);
     let exits = traces.iter().map(|trace| Exit::of(trace, false));
     Ok(exits.max().unwrap_or(Exit::Done))
 }

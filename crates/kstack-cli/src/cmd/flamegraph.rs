@@ -85,7 +85,7 @@ pub(crate) fn run(args: &Flamegraph) -> anyhow::Result<Exit> {
     let mut out = output::open(&args.output)?;
     out.write_all(&picture)?;
     out.flush()?;
-    input::complain_about(&symbols);
+    input::finish(&symbols);
     Ok(exit)
 }
 

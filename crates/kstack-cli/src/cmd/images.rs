@@ -69,7 +69,7 @@ pub(crate) fn run(args: &Images) -> anyhow::Result<Exit> {
         write(&trace, &options, &mut out)?;
     }
     out.flush()?;
-    input::complain_about(&symbols);
+    input::finish(&symbols);
     // That a file does not match is an answer here; that it cannot be read is not.
     Ok(match symbols.errors() {
         [] => Exit::Done,

@@ -90,6 +90,6 @@ pub(crate) fn run(args: &Leaks) -> anyhow::Result<Exit> {
         (renderer.write)(&trace, &options, &mut out)?;
     }
     out.flush()?;
-    input::complain_about(&symbols);
+    input::finish(&symbols);
     Ok(Exit::of(&trace, false))
 }

@@ -1,6 +1,7 @@
 //! One file per command: what can be typed, and what it does.
 
 pub(crate) mod annotate;
+pub(crate) mod cache;
 pub(crate) mod diagnose;
 pub(crate) mod diff;
 pub(crate) mod dump;

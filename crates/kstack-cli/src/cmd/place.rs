@@ -65,6 +65,6 @@ pub(crate) fn run(args: &Place) -> anyhow::Result<Exit> {
         exit = exit.max(Exit::of(&trace, false));
     }
     out.flush()?;
-    input::complain_about(&symbols);
+    input::finish(&symbols);
     Ok(exit)
 }

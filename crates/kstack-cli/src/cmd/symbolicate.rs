@@ -71,6 +71,6 @@ pub(crate) fn run(args: &Symbolicate) -> anyhow::Result<Exit> {
         exit = exit.max(Exit::of(&trace, args.strict));
     }
     out.flush()?;
-    input::complain_about(&symbols);
+    input::finish(&symbols);
     Ok(exit)
 }
