@@ -11,8 +11,8 @@ use crate::{output, places};
 
 /// Show or clear the answers that are kept between runs.
 ///
-/// Answers of symbol files are kept in the user's folder for caches, or in $KSTACK_CACHE_DIR; an empty
-/// $KSTACK_CACHE_DIR keeps none. They serve only while the files are unchanged, and can be removed at any time.
+/// Answers of symbol files are kept in the user's folder for caches, or where `KSTACK_CACHE_DIR` says; when it
+/// is empty, nothing is kept. They serve only while the files are unchanged, and can be removed at any time.
 #[derive(Args, Debug)]
 #[command(after_help = "Example:\n  kstack cache clear")]
 pub(crate) struct CacheArgs {
