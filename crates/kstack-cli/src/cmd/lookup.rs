@@ -17,7 +17,7 @@ use crate::{input, output};
 /// Bytes of standard input that are read at once.
 const PIPED: usize = 256 << 10;
 /// Addresses answered at once: their answers are in memory together.
-const BATCH: usize = 0x4000;
+const BATCH: usize = 0x400;
 
 /// Name bare addresses of one symbol file.
 ///
