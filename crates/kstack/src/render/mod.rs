@@ -18,6 +18,7 @@ mod frame;
 mod image_color;
 pub mod images;
 mod json;
+mod line;
 mod listing;
 pub mod lookup;
 mod markdown;
