@@ -33,7 +33,7 @@ pub(crate) struct Symbolicate {
     #[command(flatten)]
     select: SelectArgs,
 
-    /// What to print: text, markdown, json, folded, flamegraph, firefox (see `kstack formats`)
+    /// What to print: text, markdown, html, json, folded, flamegraph, firefox (see `kstack formats`)
     #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = output::renderer)]
     format: &'static Renderer,
 
