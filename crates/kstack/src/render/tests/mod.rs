@@ -1,6 +1,7 @@
 //! What the renderers write, from traces made by hand.
 
 mod hostile;
+mod html;
 mod json;
 mod markdown;
 mod pictures;
