@@ -8,7 +8,7 @@ use kstack_model::Side;
 use maud::{Escaper, Markup, PreEscaped, html};
 
 use super::View;
-use super::hue::Class;
+use super::hue::{self, Class};
 use crate::render::document::{FrameBlock, StackBlock};
 use crate::render::escape::Visible;
 use crate::render::frame::Line;
@@ -80,10 +80,11 @@ impl Pen for HtmlPen<'_> {
             }
         }
         let (open, close) = match part {
-            Part::Plain => ("", ""),
+            // Neither addresses nor the kernel's name stand out, and there are a hundred thousand of them.
+            Part::Plain | Part::Aside => ("", ""),
+            Part::Image(_) if self.hue == hue::KERNEL => ("", ""),
             Part::Name => ("<b>", "</b>"),
             Part::Image(_) => ("<i>", "</i>"),
-            Part::Aside => ("<code>", "</code>"),
             Part::Source => ("<cite>", "</cite>"),
             Part::Mark => ("<em>", "</em>"),
         };

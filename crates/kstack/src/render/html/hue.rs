@@ -16,6 +16,9 @@ const KEXTS: usize = 6;
 /// The class of a colour in the style sheet.
 pub(super) type Class = &'static str;
 
+/// That of the kernel.
+pub(super) const KERNEL: Class = "hk";
+
 const CLASSES: [Class; KEXTS] = ["h0", "h1", "h2", "h3", "h4", "h5"];
 
 /// The colours of one trace. Kexts take theirs in turn, so that few have the same.
@@ -51,11 +54,11 @@ impl Hues {
             return if is_kernel { "hn" } else { "hu" };
         };
         match self.kinds.get(&(is_kernel, name.to_owned())) {
-            Some(ImageKind::Kernel | ImageKind::KernelCollection) => "hk",
+            Some(ImageKind::Kernel | ImageKind::KernelCollection) => KERNEL,
             Some(kind) if is_kext(*kind) => self.kext(short(name)),
             _ if !is_kernel => "hu",
             Some(_) => "hn",
-            None if short(name) == "kernel" => "hk",
+            None if short(name) == "kernel" => KERNEL,
             None => self.kext(short(name)),
         }
     }
@@ -63,7 +66,7 @@ impl Hues {
     pub(super) fn of_kin(&self, kin: &Kin) -> Class {
         match kin {
             Kin::Process => "hp",
-            Kin::Kernel => "hk",
+            Kin::Kernel => KERNEL,
             Kin::Kext(name) => self.kext(name),
             Kin::User => "hu",
             Kin::Unknown => "hn",

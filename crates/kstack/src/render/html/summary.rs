@@ -71,23 +71,29 @@ fn verdict(view: &View<'_>) -> Vec<Markup> {
             });
         }
     }
-    if let Some(root) = diagnosis.chains.roots.first() {
-        let whom = diagnosis.node(root.node);
-        let waiters = Count(root.waiters, "thread");
-        let verb = if root.waiters == 1 { "waits" } else { "wait" };
-        sentences.push(html! {
-            (waiters) " " (verb) " for "
-            @match root.node {
-                Node::Thread(thread) => (link(view.link(thread), &whom)),
-                _ => bdi { (Visible(&whom)) },
-            }
-            "."
-        });
-    }
+    sentences.extend(most_wanted(view));
     if !view.document.options.as_read {
         sentences.extend(missing(view));
     }
     sentences
+}
+
+/// Whom most threads wait for.
+fn most_wanted(view: &View<'_>) -> Option<Markup> {
+    let roots = &view.diagnosis.chains.roots;
+    let root = roots.first()?;
+    let whom = view.diagnosis.node(root.node);
+    let waiters = Count(root.waiters, "thread");
+    let verb = if root.waiters == 1 { "waits" } else { "wait" };
+    Some(html! {
+        @if roots.len() > 1 { (roots.len()) " chains of waits; the most: " }
+        (waiters) " " (verb) " for "
+        @match root.node {
+            Node::Thread(thread) => (link(view.link(thread), &whom)),
+            _ => bdi { (Visible(&whom)) },
+        }
+        "."
+    })
 }
 
 fn link(href: Option<String>, name: &str) -> Markup {
@@ -99,20 +105,24 @@ fn link(href: Option<String>, name: &str) -> Markup {
     }
 }
 
+/// Frames whose names a file could give.
 fn missing(view: &View<'_>) -> Option<Markup> {
     let missing = &view.document.missing;
-    let images = missing.images.len();
-    let frames = missing.images.iter().map(|image| image.frames).sum();
-    let unknown: usize = missing.unknown.iter().map(|unknown| unknown.frames).sum();
+    let without_file: usize = missing.images.iter().map(|image| image.frames).sum();
+    let nowhere: usize = missing.unknown.iter().map(|unknown| unknown.frames).sum();
+    let mut parts = Vec::new();
+    if without_file > 0 {
+        let images = Count(missing.images.len(), "image");
+        let frames = Count(without_file, "kernel frame");
+        parts.push(format!("{frames} in {images} without a symbol file"));
+    }
+    if nowhere > 0 {
+        let frames = Count(nowhere, "kernel frame");
+        parts.push(format!("{frames} in no known image"));
+    }
     let trace = view.document.options.trace_index.index;
-    (images + unknown > 0).then(|| {
-        html! {
-            a href={ "#t" (trace) "-images" } {
-                (Count(frames, "kernel frame")) " without a symbol file"
-                @if unknown > 0 { ", " (unknown) " in no known image" }
-            }
-            ": what to pass is listed."
-        }
+    (!parts.is_empty()).then(|| {
+        html! { a href={ "#t" (trace) "-images" } { (parts.join(", ")) } "." }
     })
 }
 

@@ -71,33 +71,28 @@ impl Tree {
     }
 }
 
-pub(super) fn choose(diagnosis: &Diagnosis<'_>, most: usize) -> Chosen {
+pub(super) fn choose(diagnosis: &Diagnosis<'_>, boxes: usize, parts: usize) -> Chosen {
     let chooser = Chooser::new(diagnosis);
     let circles = diagnosis.deadlocks.iter();
     let circles = circles.map(|deadlock| chooser.circle(&deadlock.waits));
     let roots = diagnosis.chains.roots.iter();
     let roots = roots.map(|root| Part::Root(chooser.tree(root.node, None, 0)));
     let mut chosen = Chosen::default();
-    let mut room = most;
+    let mut room = boxes;
     for part in circles.chain(roots) {
-        match room.checked_sub(part.size()) {
-            Some(left) => {
-                room = left;
-                chosen.parts.push(part);
-            }
-            // One that is too large is drawn alone rather than nothing.
-            None if chosen.parts.is_empty() => {
-                room = 0;
-                chosen.parts.push(part);
-            }
-            None => chosen.left_out += 1,
+        let size = part.size();
+        // The first is drawn however large it is: rather that than nothing.
+        if size > room && !chosen.parts.is_empty() {
+            break;
         }
-        if room == 0 {
-            let all = diagnosis.deadlocks.len() + diagnosis.chains.roots.len();
-            chosen.left_out = all - chosen.parts.len();
+        room = room.saturating_sub(size);
+        chosen.parts.push(part);
+        if chosen.parts.len() == parts {
             break;
         }
     }
+    let all = diagnosis.deadlocks.len() + diagnosis.chains.roots.len();
+    chosen.left_out = all - chosen.parts.len();
     chosen
 }
 

@@ -16,9 +16,12 @@ use crate::render::words::Count;
 /// Boxes in one picture.
 const MOST: usize = 60;
 
+/// Trees and circles in one picture; they stand one below the other.
+const MOST_PARTS: usize = 12;
+
 /// The picture with a sentence on how to read it; nothing when nobody waits for anybody.
 pub(super) fn figure(view: &View<'_>) -> Markup {
-    let chosen = choose::choose(view.diagnosis, MOST);
+    let chosen = choose::choose(view.diagnosis, MOST, MOST_PARTS);
     if chosen.parts.is_empty() {
         return html! {};
     }

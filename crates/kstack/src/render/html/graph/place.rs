@@ -15,7 +15,7 @@ const BELOW: usize = 22;
 const MARGIN: usize = 34;
 
 /// Between one tree or circle and the next.
-const APART: usize = 22;
+const APART: usize = 8;
 
 /// A picture as boxes and arrows.
 #[derive(Debug, Default)]
