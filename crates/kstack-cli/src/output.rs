@@ -9,7 +9,7 @@ use kstack::Trace;
 use kstack::render::{RENDERERS, Renderer};
 
 use crate::args::{OutputArgs, When};
-use crate::pager::Pager;
+use crate::pager::Paged;
 
 /// The writer that was asked for. It must be flushed.
 pub(crate) fn open(args: &OutputArgs) -> anyhow::Result<Box<dyn Write>> {
@@ -18,10 +18,7 @@ pub(crate) fn open(args: &OutputArgs) -> anyhow::Result<Box<dyn Write>> {
             let file = File::create(path).with_context(|| format!("writing {}", path.display()))?;
             Box::new(BufWriter::new(file))
         }
-        _ if wants_pager(args) => match Pager::start() {
-            Some(pager) => Box::new(BufWriter::with_capacity(1 << 16, pager)),
-            None => Box::new(BufWriter::with_capacity(1 << 16, io::stdout().lock())),
-        },
+        _ if wants_pager(args) => Box::new(BufWriter::with_capacity(1 << 16, Paged::default())),
         _ => Box::new(BufWriter::with_capacity(1 << 16, io::stdout().lock())),
     })
 }

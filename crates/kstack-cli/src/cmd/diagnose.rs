@@ -11,7 +11,7 @@ use kstack::render::{RenderOptions, TraceIndex};
 use crate::args::{InputArgs, OutputArgs, SymbolArgs};
 use crate::exit::Exit;
 use crate::input::Unjoined;
-use crate::{input, output};
+use crate::{input, output, progress};
 
 /// Say who waits for whom, what is stuck, and what is missing.
 #[derive(Args, Debug)]
@@ -72,6 +72,7 @@ pub(crate) fn run(args: &Diagnose) -> anyhow::Result<Exit> {
             if !std::mem::take(&mut first) && args.format != Format::Json {
                 writeln!(out)?;
             }
+            let naming = progress::start("naming the frames");
             let mut trace = kstack::resolve(report, &symbols, &args.symbols.options());
             output::redact(&args.output, slice::from_mut(&mut trace));
             let options = RenderOptions {
@@ -86,6 +87,7 @@ pub(crate) fn run(args: &Diagnose) -> anyhow::Result<Exit> {
                 ..RenderOptions::default()
             };
             let found = kstack::diagnose::diagnose(&trace);
+            drop(naming);
             match args.format {
                 Format::Text => diagnosis::write_text(&found, &options, shown, &mut out)?,
                 Format::Markdown => diagnosis::write_markdown(&found, &options, shown, &mut out)?,

@@ -67,6 +67,9 @@ pub(crate) fn run(args: &Symbolicate) -> anyhow::Result<Exit> {
             ..RenderOptions::default()
         };
         drop(naming);
+        // On a terminal the answer itself is what is seen.
+        let file = args.output.output.as_ref();
+        let _writing = file.map(|path| progress::start(&format!("writing {}", path.display())));
         (args.format.write)(&trace, &options, &mut out)?;
         exit = exit.max(Exit::of(&trace, args.strict));
     }
