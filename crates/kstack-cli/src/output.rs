@@ -33,9 +33,15 @@ fn wants_pager(args: &OutputArgs) -> bool {
     }
 }
 
+/// Whether a person sees the answer as it is written: then nothing else need tell that it is coming.
+pub(crate) fn is_seen(args: &OutputArgs) -> bool {
+    let file = args.output.as_ref().filter(|path| path.as_os_str() != "-");
+    file.is_none() && io::stdout().is_terminal()
+}
+
 /// How wide the terminal is, when the answer goes to one.
 pub(crate) fn columns(args: &OutputArgs) -> Option<usize> {
-    if args.output.is_some() || !io::stdout().is_terminal() {
+    if !is_seen(args) {
         return None;
     }
     terminal_size::terminal_size().map(|(width, _)| usize::from(width.0))

@@ -65,6 +65,7 @@ pub(crate) fn run(args: &Diagnose) -> anyhow::Result<Exit> {
     let mut exit = Exit::Done;
     let mut out = output::open(&args.output)?;
     let mut first = true;
+    let mut naming = Some(progress::start("naming the frames"));
     for input in inputs {
         let reports = input.join(slide);
         let parts = reports.len();
@@ -72,7 +73,6 @@ pub(crate) fn run(args: &Diagnose) -> anyhow::Result<Exit> {
             if !std::mem::take(&mut first) && args.format != Format::Json {
                 writeln!(out)?;
             }
-            let naming = progress::start("naming the frames");
             let mut trace = kstack::resolve(report, &symbols, &args.symbols.options());
             output::redact(&args.output, slice::from_mut(&mut trace));
             let options = RenderOptions {
@@ -87,7 +87,9 @@ pub(crate) fn run(args: &Diagnose) -> anyhow::Result<Exit> {
                 ..RenderOptions::default()
             };
             let found = kstack::diagnose::diagnose(&trace);
-            drop(naming);
+            if output::is_seen(&args.output) {
+                naming = None;
+            }
             match args.format {
                 Format::Text => diagnosis::write_text(&found, &options, shown, &mut out)?,
                 Format::Markdown => diagnosis::write_markdown(&found, &options, shown, &mut out)?,
@@ -97,6 +99,7 @@ pub(crate) fn run(args: &Diagnose) -> anyhow::Result<Exit> {
         }
     }
     out.flush()?;
+    drop(naming);
     input::finish(&symbols);
     Ok(exit)
 }
