@@ -97,7 +97,7 @@ fn options(name: &str) -> RenderOptions {
     }
 }
 
-const HARMLESS: &str = "harmless";
+pub(super) const HARMLESS: &str = "harmless";
 
 #[test]
 fn no_name_reaches_the_terminal_or_makes_a_line() {
@@ -151,7 +151,7 @@ fn no_name_is_markup_in_markdown() {
 
 /// What of a Markdown text a tracker reads as markup: all but fenced blocks,
 /// code spans and code elements, after the rules of `CommonMark` for their ends.
-fn skeleton(markdown: &str) -> String {
+pub(super) fn skeleton(markdown: &str) -> String {
     let mut skeleton = String::new();
     let mut fence: Option<usize> = None;
     for line in markdown.lines() {

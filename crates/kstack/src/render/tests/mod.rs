@@ -1,5 +1,6 @@
 //! What the renderers write, from traces made by hand.
 
+mod every_output;
 mod hostile;
 mod html;
 mod json;
