@@ -6,6 +6,7 @@
 )]
 
 mod bless;
+mod browser;
 mod ci;
 mod evidence;
 mod fuzz;
@@ -27,6 +28,8 @@ enum Chore {
     Ci,
     /// Rewrite the goldens of the samples with what kstack prints now.
     Bless,
+    /// Use the pages that kstack writes in Chromium, and take screenshots (needs chromium).
+    Browser,
     /// Rebuild the sample files from their sources (needs clang, lld and llvm 19).
     Samples,
     /// Compare kstack with llvm-symbolizer (needs clang, lld and llvm 19).
@@ -61,6 +64,7 @@ fn main() -> Result<()> {
     match Chore::parse() {
         Chore::Ci => ci::check(root),
         Chore::Bless => bless::rewrite(root),
+        Chore::Browser => browser::check(root),
         Chore::Samples => samples::build(root),
         Chore::Oracle => oracle::compare_all(root),
         Chore::Evidence {

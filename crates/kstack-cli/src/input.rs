@@ -173,6 +173,7 @@ fn state_slide(report: &mut Report, given: Slide) {
 
 fn read(path: &Path, format: Option<&str>) -> anyhow::Result<Vec<Report>> {
     let bytes = bytes(path)?;
+    let _reading = progress::start(&format!("reading {}", path.display()));
     let limits = Limits::default();
     let reports = match format {
         Some(name) => parse_as(named(name)?, &bytes, &limits),

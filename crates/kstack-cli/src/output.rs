@@ -9,7 +9,7 @@ use kstack::Trace;
 use kstack::render::{RENDERERS, Renderer};
 
 use crate::args::{OutputArgs, When};
-use crate::pager::Pager;
+use crate::pager::Paged;
 
 /// The writer that was asked for. It must be flushed.
 pub(crate) fn open(args: &OutputArgs) -> anyhow::Result<Box<dyn Write>> {
@@ -18,10 +18,7 @@ pub(crate) fn open(args: &OutputArgs) -> anyhow::Result<Box<dyn Write>> {
             let file = File::create(path).with_context(|| format!("writing {}", path.display()))?;
             Box::new(BufWriter::new(file))
         }
-        _ if wants_pager(args) => match Pager::start() {
-            Some(pager) => Box::new(BufWriter::with_capacity(1 << 16, pager)),
-            None => Box::new(BufWriter::with_capacity(1 << 16, io::stdout().lock())),
-        },
+        _ if wants_pager(args) => Box::new(BufWriter::with_capacity(1 << 16, Paged::default())),
         _ => Box::new(BufWriter::with_capacity(1 << 16, io::stdout().lock())),
     })
 }
@@ -36,9 +33,15 @@ fn wants_pager(args: &OutputArgs) -> bool {
     }
 }
 
+/// Whether a person sees the answer as it is written: then nothing else need tell that it is coming.
+pub(crate) fn is_seen(args: &OutputArgs) -> bool {
+    let file = args.output.as_ref().filter(|path| path.as_os_str() != "-");
+    file.is_none() && io::stdout().is_terminal()
+}
+
 /// How wide the terminal is, when the answer goes to one.
 pub(crate) fn columns(args: &OutputArgs) -> Option<usize> {
-    if args.output.is_some() || !io::stdout().is_terminal() {
+    if !is_seen(args) {
         return None;
     }
     terminal_size::terminal_size().map(|(width, _)| usize::from(width.0))

@@ -11,7 +11,7 @@ use kstack::render::{RenderOptions, TraceIndex};
 use crate::args::{InputArgs, OutputArgs, SymbolArgs};
 use crate::exit::Exit;
 use crate::input::Unjoined;
-use crate::{input, output};
+use crate::{input, output, progress};
 
 /// Say who waits for whom, what is stuck, and what is missing.
 #[derive(Args, Debug)]
@@ -65,6 +65,7 @@ pub(crate) fn run(args: &Diagnose) -> anyhow::Result<Exit> {
     let mut exit = Exit::Done;
     let mut out = output::open(&args.output)?;
     let mut first = true;
+    let mut naming = Some(progress::start("naming the frames"));
     for input in inputs {
         let reports = input.join(slide);
         let parts = reports.len();
@@ -86,6 +87,9 @@ pub(crate) fn run(args: &Diagnose) -> anyhow::Result<Exit> {
                 ..RenderOptions::default()
             };
             let found = kstack::diagnose::diagnose(&trace);
+            if output::is_seen(&args.output) {
+                naming = None;
+            }
             match args.format {
                 Format::Text => diagnosis::write_text(&found, &options, shown, &mut out)?,
                 Format::Markdown => diagnosis::write_markdown(&found, &options, shown, &mut out)?,
@@ -95,6 +99,7 @@ pub(crate) fn run(args: &Diagnose) -> anyhow::Result<Exit> {
         }
     }
     out.flush()?;
+    drop(naming);
     input::finish(&symbols);
     Ok(exit)
 }

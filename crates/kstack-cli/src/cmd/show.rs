@@ -29,7 +29,7 @@ pub(crate) struct Show {
     #[command(flatten)]
     select: SelectArgs,
 
-    /// What to print: text, markdown, json
+    /// What to print: text, markdown, html, json
     #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = output::renderer)]
     format: &'static Renderer,
 

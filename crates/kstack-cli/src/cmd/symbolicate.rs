@@ -33,7 +33,7 @@ pub(crate) struct Symbolicate {
     #[command(flatten)]
     select: SelectArgs,
 
-    /// What to print: text, markdown, json, folded, flamegraph, firefox (see `kstack formats`)
+    /// What to print: text, markdown, html, json, folded, flamegraph, firefox (see `kstack formats`)
     #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = output::renderer)]
     format: &'static Renderer,
 
@@ -50,8 +50,8 @@ pub(crate) fn run(args: &Symbolicate) -> anyhow::Result<Exit> {
     let parts = reports.len();
     let mut exit = Exit::Done;
     let mut out = output::open(&args.output)?;
+    let mut naming = Some(progress::start("naming the frames"));
     for (index, report) in reports.into_iter().enumerate() {
-        let naming = progress::start("naming the frames");
         let mut trace = kstack::resolve(report, &symbols, &args.symbols.options());
         output::redact(&args.output, slice::from_mut(&mut trace));
         let options = RenderOptions {
@@ -66,11 +66,14 @@ pub(crate) fn run(args: &Symbolicate) -> anyhow::Result<Exit> {
             },
             ..RenderOptions::default()
         };
-        drop(naming);
+        if output::is_seen(&args.output) {
+            naming = None;
+        }
         (args.format.write)(&trace, &options, &mut out)?;
         exit = exit.max(Exit::of(&trace, args.strict));
     }
     out.flush()?;
+    drop(naming);
     input::finish(&symbols);
     Ok(exit)
 }
