@@ -2,20 +2,23 @@
 
 use kstack::model::{
     Address, Arch, Basis, Frame, FrameKind, ImageKind, LoadedImage, Process, Report, Side, Slide,
-    SlideOf, Stack, Thread, ThreadState, Uuid,
+    Stack, Thread, ThreadState, Uuid,
 };
 use kstack::resolve::{MatchedBy, PlacedBy, ResolveOptions, SpaceId, Trace, Verdict};
 use kstack::symbols::{Role, SymbolSet};
 use kstack_synth::macho::{Function, Image, Program, fileset};
 
 const FRAMES: usize = 12;
+/// What makes the code of the two differ.
+const OF_KERNEL: usize = 7;
+const OF_KEXT: usize = 5;
 const KEXT_AT: u64 = 0xffff_fe00_0842_0000;
 
 /// A function of so many calls through a register, each of a length of its own apart, as words of arm64.
-fn code() -> (Vec<u8>, Vec<u64>) {
+fn code(gap: usize) -> (Vec<u8>, Vec<u64>) {
     let (mut words, mut returns) = (vec![0xd503_237f_u32, 0xa9bf_7bfd, 0x9100_03fd], Vec::new());
     for call in 0..200 {
-        words.extend(vec![0xd503_201f; 1 + call * call * 7 % 13]); // nop
+        words.extend(vec![0xd503_201f; 1 + call * call * gap % 13]); // nop
         words.push(0xd63f_0100); // blr x8
         returns.push(words.len() as u64 * 4);
     }
@@ -26,25 +29,25 @@ fn code() -> (Vec<u8>, Vec<u64>) {
     )
 }
 
-fn with_code(program: &Program) -> Image {
+fn with_code(program: &Program, gap: usize) -> Image {
     let mut image = program.binary_image();
     let sections = image
         .segments
         .iter_mut()
         .flat_map(|segment| &mut segment.sections);
     for section in sections.filter(|section| section.name == "__text") {
-        section.data = Some(code().0);
+        section.data = Some(code(gap).0);
     }
     image
 }
 
 fn kernel() -> Program {
-    let size = code().0.len() as u64;
+    let size = code(OF_KERNEL).0.len() as u64;
     Program::kernel(Arch::Arm64e, 1).with(Function::new("thread_block", size))
 }
 
 fn kext() -> Program {
-    let size = code().0.len() as u64;
+    let size = code(OF_KEXT).0.len() as u64;
     Program::kext("zfs", Arch::Arm64e, 2).with(Function::new("spa_sync", size))
 }
 
@@ -54,9 +57,9 @@ fn starts() -> [u64; 2] {
 }
 
 fn collection() -> SymbolSet {
-    let kext = with_code(&kext()).moved(|_| KEXT_AT);
+    let kext = with_code(&kext(), OF_KEXT).moved(|_| KEXT_AT);
     let images = [
-        ("com.apple.kernel", with_code(&kernel())),
+        ("com.apple.kernel", with_code(&kernel(), OF_KERNEL)),
         ("org.example.zfs", kext),
     ];
     let mut symbols = SymbolSet::default();
@@ -65,17 +68,18 @@ fn collection() -> SymbolSet {
     symbols
 }
 
-/// Threads whose return addresses lie in the kernel, with one each in the kext: as linked, and moved.
-fn report(basis: Basis, off_by: u64, slide: u64) -> Report {
+/// Threads whose return addresses lie in the kernel, with one each in the kext; those of the two are off by so
+/// much, and all are moved.
+fn report(basis: Basis, off_by: [u64; 2], slide: u64) -> Report {
     let [kernel, kext] = starts();
     let frame = |at: u64| Frame::new(Address(at + slide), FrameKind::ReturnAddress);
-    let returns = code().1;
+    let (returns, kext_returns) = (code(OF_KERNEL).1, code(OF_KEXT).1);
     let thread = |index: usize| {
         let inner =
-            [3, 50, 70].map(|skip| frame(kernel + returns[(index * 5 + skip) % 200] + off_by));
+            [3, 50, 70].map(|skip| frame(kernel + returns[(index * 5 + skip) % 200] + off_by[0]));
         let mut frames = inner.to_vec();
-        frames.push(frame(kext + returns[index] + off_by));
-        frames.push(frame(kernel + returns[index + 20] + off_by));
+        frames.push(frame(kext + kext_returns[index] + off_by[1]));
+        frames.push(frame(kernel + returns[index + 20] + off_by[0]));
         Thread {
             state: Some(ThreadState::WAIT),
             stacks: vec![Stack::new(Side::Kernel, frames)],
@@ -104,7 +108,7 @@ fn resolve(report: Report) -> Trace {
 
 #[test]
 fn the_code_of_the_images_of_a_collection_is_held_against_the_stacks() {
-    let trace = resolve(report(Basis::Unslid, 0, 0));
+    let trace = resolve(report(Basis::Unslid, [0, 0], 0));
     let shown: Vec<_> = trace
         .images
         .iter()
@@ -127,16 +131,62 @@ fn the_code_of_the_images_of_a_collection_is_held_against_the_stacks() {
 }
 
 #[test]
-fn a_kernel_in_a_collection_whose_code_contradicts_the_stacks_names_nothing() {
-    let trace = resolve(report(Basis::Unslid, 4, 0));
-    for image in &trace.images {
-        eprintln!(
-            "{} {:?} {:?}",
-            image.name(),
-            image.evidence,
-            image.used.is_some()
-        );
-    }
-    let evidence = trace.images[0].evidence.as_ref().unwrap();
+fn images_of_a_collection_go_with_the_kernel_that_placed_them_and_was_contradicted() {
+    let trace = resolve(report(Basis::Unslid, [4, 0], 0));
+    let [kernel] = &trace.images[..] else {
+        panic!("the kext is still there: {:?}", trace.images.len());
+    };
+    let evidence = kernel.evidence.as_ref().unwrap();
     assert_eq!(evidence.verdict, Verdict::Contradicted);
+    assert_eq!(evidence.returns.agree, 0);
+    assert!(kernel.used.is_none());
+    assert_eq!(trace.unused.len(), 1);
+    // The kext was never proven wrong by itself, so none of its frames is marked.
+    let frame = &trace.report.processes[0].threads[0].stacks[0].frames[3];
+    assert_eq!(trace.contradiction(SpaceId::Kernel, frame), None);
+}
+
+#[test]
+fn images_of_a_collection_lie_where_the_code_of_its_kernel_shows() {
+    let slide = 0x1a00_4000;
+    let trace = resolve(report(Basis::Slid, [0, 0], slide));
+    let shown: Vec<_> = trace
+        .images
+        .iter()
+        .map(|image| {
+            let used = image.used.as_ref().unwrap();
+            let slides = used.slides.segments.iter();
+            assert!(
+                slides
+                    .map(|segment| segment.slide)
+                    .all(|one| one == Slide(slide))
+            );
+            (used.name.as_str(), used.matched_by, used.placed_by)
+        })
+        .collect();
+    assert_eq!(
+        shown,
+        [
+            ("com.apple.kernel", MatchedBy::Uuid, PlacedBy::Inferred),
+            ("org.example.zfs", MatchedBy::Collection, PlacedBy::Inferred),
+        ]
+    );
+}
+
+#[test]
+fn an_image_of_a_collection_that_its_own_code_contradicts_costs_only_itself() {
+    let trace = resolve(report(Basis::Unslid, [0, 4], 0));
+    let verdicts: Vec<_> = trace
+        .images
+        .iter()
+        .map(|image| (image.name(), image.evidence.as_ref().unwrap().verdict))
+        .collect();
+    assert_eq!(
+        verdicts,
+        [
+            ("com.apple.kernel".to_owned(), Verdict::Proven),
+            ("org.example.zfs".to_owned(), Verdict::Contradicted),
+        ]
+    );
+    assert!(trace.images[1].used.is_none());
 }

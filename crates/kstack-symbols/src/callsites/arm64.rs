@@ -35,8 +35,33 @@ pub(super) fn decode(bytes: &[u8], at: u64) -> Option<Insn> {
         flow: flow(word, at),
         // ADD X29, SP, #imm, which MOV X29, SP is a case of.
         sets_frame: word & 0xff80_03ff == 0x9100_03fd,
+        // The group "Loads and Stores".
+        touches_memory: word & 0x0a00_0000 == 0x0800_0000,
         // ADD of two registers, the second shifted or extended.
         sum_in: (word & 0xff00_0000 == 0x8b00_0000).then_some(Register(word & 31)),
+    })
+}
+
+/// Addresses that code computes relative to itself: `ADR`, or `ADRP` with the `ADD` behind it.
+pub(super) fn referred(bytes: &[u8], start: u64) -> impl Iterator<Item = u64> {
+    let words = bytes.as_chunks::<4>().0;
+    let pairs = words
+        .iter()
+        .zip(words.iter().skip(1))
+        .zip((0_u64..).step_by(4));
+    pairs.filter_map(move |((word, next), offset)| {
+        let (word, next) = (u32::from_le_bytes(*word), u32::from_le_bytes(*next));
+        if word & 0x1f00_0000 != 0x1000_0000 {
+            return None;
+        }
+        let at = start.wrapping_add(offset);
+        let distance = signed((word >> 5 & 0x7_ffff) << 2 | word >> 29 & 3, 21);
+        if word >> 31 == 0 {
+            return Some(at.wrapping_add(distance));
+        }
+        let page = (at & !0xfff).wrapping_add(distance << 12);
+        let is_added = next & 0xffc0_0000 == 0x9100_0000 && next >> 5 & 31 == word & 31;
+        is_added.then_some(page.wrapping_add(u64::from(next >> 10 & 0xfff)))
     })
 }
 

@@ -81,10 +81,11 @@ fn write_candidate(candidate: &Candidate, out: &mut dyn Write) -> io::Result<()>
         returns,
         calls,
         bits,
+        surplus,
     } = candidate;
     writeln!(
         out,
-        "    {} at {address} (slide {slide}): {}/{} return addresses, {}/{} direct calls, {bits:.0} bits",
+        "    {} at {address} (slide {slide}): {}/{} return addresses, {}/{} direct calls, {bits:.0} bits, {surplus:.0} left",
         Visible(segment),
         returns.agree,
         returns.of,

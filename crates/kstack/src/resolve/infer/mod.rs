@@ -154,7 +154,7 @@ fn best_of(searchers: &[Searcher<'_>]) -> Option<usize> {
 
 fn surplus(searcher: &Searcher<'_>) -> f64 {
     let best = searcher.candidates().first();
-    best.map_or(f64::MIN, |best| searcher.surplus(best))
+    best.map_or(f64::MIN, |best| best.surplus)
 }
 
 fn outcome(searcher: &Searcher<'_>, all: &[Searcher<'_>]) -> Outcome {
@@ -177,7 +177,7 @@ fn outcome(searcher: &Searcher<'_>, all: &[Searcher<'_>]) -> Outcome {
     if candidates.iter().skip(1).any(|other| is_rival(other, best)) {
         return Outcome::Several;
     }
-    if is_enough(best, searcher.surplus(best)) {
+    if is_enough(best) {
         Outcome::Placed
     } else {
         Outcome::TooWeak
