@@ -5,6 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
 
+use super::source::{self, Subject};
 use crate::tool::tool;
 
 /// The functions of an image and what they call.
@@ -57,7 +58,7 @@ struct Line<'a> {
 }
 
 impl Graph {
-    pub(super) fn read(image: &Path) -> Result<Graph> {
+    pub(super) fn read(image: &Path, subject: Subject) -> Result<Graph> {
         let mut command = tool("llvm-objdump-19");
         command.args(["-d", "--no-show-raw-insn"]).arg(image);
         let output = command.output().context("while running llvm-objdump-19")?;
@@ -87,7 +88,7 @@ impl Graph {
                 graph.add(&line, after);
             }
         }
-        graph.link();
+        graph.link(subject);
         Ok(graph)
     }
 
@@ -119,7 +120,8 @@ impl Graph {
     }
 
     /// Addresses to functions.
-    fn link(&mut self) {
+    fn link(&mut self, subject: Subject) {
+        let callbacks = source::callbacks(subject);
         for (index, function) in self.functions.iter_mut().enumerate() {
             for call in &mut function.calls {
                 if let Callee::Address(to) = call.to {
@@ -135,8 +137,9 @@ impl Graph {
             let tails = function.tail_targets.iter();
             let tails = tails.filter_map(|to| self.by_start.get(to).copied());
             function.tails = tails.filter(|tail| *tail != index).collect();
-            // The table of callbacks, and every virtual function.
-            let is_pointed = function.name.contains("Node") || function.name.ends_with('5');
+            // The table of callbacks, and every virtual function: nothing else takes an address.
+            let is_callback = callbacks.contains(&function.name);
+            let is_pointed = function.name.contains("Node") || is_callback;
             if is_pointed {
                 self.pointed.push(index);
             }

@@ -96,9 +96,14 @@ pub(crate) fn measure(
 
 fn pair(subject: Subject, target: Target, out: &Path) -> Result<Pair> {
     let linked = build::linked(subject, target, out)?;
-    let graph = Graph::read(&linked[0])?;
+    let graph = Graph::read(&linked[0], subject)?;
     let first = shipped(subject, target, &linked[0], &graph)?;
-    let second = shipped(subject, target, &linked[1], &Graph::read(&linked[1])?)?;
+    let second = shipped(
+        subject,
+        target,
+        &linked[1],
+        &Graph::read(&linked[1], subject)?,
+    )?;
     let mut symbols = SymbolSet::default();
     symbols.add_bytes(Role::Kext, "text", None, first.clone());
     let code = symbols.files()[0].slices[0].code().context("no code")?;

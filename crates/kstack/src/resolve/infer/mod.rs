@@ -80,9 +80,10 @@ const SHOWN: usize = 8;
 /// leaves fewer frames to the others.
 pub(super) fn infer(chains: &[Chain], matched: &mut Matched<'_>) -> Vec<Inference> {
     let mut searchers: Vec<Searcher<'_>> = Vec::new();
+    let files = matched.unplaced.len();
     for unplaced in &matched.unplaced {
         let source = matched.source(unplaced.source);
-        searchers.extend(source.and_then(|source| Searcher::new(unplaced.clone(), source)));
+        searchers.extend(source.and_then(|source| Searcher::new(unplaced.clone(), source, files)));
     }
     let mut done = Vec::new();
     while !searchers.is_empty() {
@@ -132,7 +133,7 @@ pub(super) fn only_place(
         role: file.role,
         image: None,
     };
-    let mut searcher = Searcher::new(unplaced, matched.source(source)?)?;
+    let mut searcher = Searcher::new(unplaced, matched.source(source)?, 1)?;
     let spaces = lay_out_without(&matched.images, Some(image));
     searcher.search(&Unknown::of(chains, matched, &spaces), &spaces);
     let searchers = [searcher];

@@ -32,13 +32,19 @@ pub(super) struct Searcher<'a> {
     step: u64,
     /// First address of code, and the one behind the last.
     bounds: (VmAddr, VmAddr),
+    /// How many files are looked for: each gives chance its own places.
+    files: usize,
     candidates: Vec<Candidate>,
     places: Places,
 }
 
 impl<'a> Searcher<'a> {
     /// `None` for a file without code.
-    pub(super) fn new(unplaced: Unplaced, source: &'a SymbolSource) -> Option<Searcher<'a>> {
+    pub(super) fn new(
+        unplaced: Unplaced,
+        source: &'a SymbolSource,
+        files: usize,
+    ) -> Option<Searcher<'a>> {
         let mut judge = Judge::with_pointers(source)?;
         let bounds = judge.code.bounds()?;
         let sites = judge.code.call_sites();
@@ -57,6 +63,7 @@ impl<'a> Searcher<'a> {
             by_residue,
             step,
             bounds,
+            files,
             candidates: Vec::new(),
             places: Places::default(),
         })
@@ -171,6 +178,7 @@ impl<'a> Searcher<'a> {
         let bits = bits(&tally, self.odds);
         let by_frames = self.odds.bits_of_a_frame();
         let places = self.places.at_least(evidence.returns.agree, by_frames);
+        let files = f64::from(u32::try_from(self.files).unwrap_or(u32::MAX));
         Some(Candidate {
             address: segment.range.start + slide,
             segment: segment.name.clone(),
@@ -178,7 +186,7 @@ impl<'a> Searcher<'a> {
             returns: evidence.returns,
             calls: evidence.calls,
             bits,
-            surplus: bits - places.log2(),
+            surplus: bits - (places * files).log2(),
         })
     }
 
