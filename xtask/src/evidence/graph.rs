@@ -1,6 +1,6 @@
 //! The true graph of calls, read from what llvm-objdump disassembles.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
@@ -17,6 +17,8 @@ pub(super) struct Graph {
     pub(super) outward: Vec<(u64, u64)>,
     /// Functions that pointers can lead to.
     pub(super) pointed: Vec<usize>,
+    /// Instructions of stubs.
+    stubs: BTreeSet<u64>,
 }
 
 /// One function.
@@ -70,10 +72,11 @@ impl Graph {
         let text = String::from_utf8(output.stdout)?;
         let mut graph = Graph::default();
         let mut lines = text.lines().peekable();
-        let mut is_code = false;
+        let (mut is_code, mut is_stubs) = (false, false);
         while let Some(line) = lines.next() {
             if line.starts_with("Disassembly") {
                 is_code = line.contains("__text");
+                is_stubs = line.contains("__stubs");
             } else if let Some((start, name)) = header(line).filter(|_| is_code) {
                 graph.by_start.insert(start, graph.functions.len());
                 graph.functions.push(Function {
@@ -86,6 +89,8 @@ impl Graph {
                 // The last instruction of a function is followed by an empty line and a header.
                 let after = next.map(|next| next.at);
                 graph.add(&line, after);
+            } else if let Some(line) = instruction(line).filter(|_| is_stubs) {
+                graph.stubs.insert(line.at);
             }
         }
         graph.link(subject);
@@ -127,13 +132,17 @@ impl Graph {
                 if let Callee::Address(to) = call.to {
                     call.to = match self.by_start.get(&to) {
                         Some(function) => Callee::Function(*function),
-                        None => {
+                        None if self.stubs.contains(&to) => {
                             self.outward.push((call.after - 5, call.after));
                             Callee::Outside
                         }
+                        // The table of a switch, disassembled as if it were code.
+                        None => Callee::Address(to),
                     };
                 }
             }
+            let is_call = |call: &Call| !matches!(call.to, Callee::Address(_));
+            function.calls.retain(is_call);
             let tails = function.tail_targets.iter();
             let tails = tails.filter_map(|to| self.by_start.get(to).copied());
             function.tails = tails.filter(|tail| *tail != index).collect();

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use kstack::model::VmAddr;
-use kstack::resolve::{Candidate, Outcome, ResolveOptions, Trace, Verdict};
+use kstack::resolve::{Candidate, Outcome, ResolveOptions, SpaceId, Trace, Verdict};
 use kstack::symbols::SymbolSet;
 use rayon::prelude::*;
 
@@ -139,7 +139,10 @@ impl Row {
             None => {}
         }
         let there = resolve(&drawn, &pair.symbols(&[0], Some(slide)));
-        self.false_alarms += usize::from(is_contradicted(&there));
+        if is_contradicted(&there) {
+            self.false_alarms += 1;
+            explain("false alarm", &there);
+        }
 
         let wrong = pair.symbols(&[1], Some(slide));
         let moved = moved(&drawn, &wrong);
@@ -267,8 +270,16 @@ fn explained(
         .first()
         .and_then(|image| image.evidence.as_ref());
     let evidence = evidence.map(ToString::to_string);
+    let threads = trace.report.processes.iter().flat_map(|one| &one.threads);
+    let frames_of = threads
+        .flat_map(|thread| &thread.stacks)
+        .flat_map(|stack| &stack.frames);
+    let against: Vec<String> = frames_of
+        .filter_map(|frame| Some((frame.at, trace.contradiction(SpaceId::Kernel, frame)?)))
+        .map(|(at, what)| format!("{at:?} {}", what.word()))
+        .collect();
     let which = format!("image {}, {frames} {spread:?}, report {index}", pair.number);
-    format!("- {what}: {which}: {outcome:?} {best:?} {evidence:?}")
+    format!("- {what}: {which}: {outcome:?} {best:?} {evidence:?} {against:?}")
 }
 
 /// The file that was placed, and the slide it got.
