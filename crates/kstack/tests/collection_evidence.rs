@@ -14,29 +14,29 @@ const OF_KERNEL: usize = 7;
 const OF_KEXT: usize = 5;
 const KEXT_AT: u64 = 0xffff_fe00_0842_0000;
 
-/// A function of so many calls through a register, each of a length of its own apart, as words of arm64.
-fn code(gap: usize) -> (Vec<u8>, Vec<u64>) {
+/// A function of calls through a register, as words of arm64; how far each is from the next never repeats.
+fn code(seed: usize) -> (Vec<u8>, Vec<u64>) {
     let (mut words, mut returns) = (vec![0xd503_237f_u32, 0xa9bf_7bfd, 0x9100_03fd], Vec::new());
-    for call in 0..200 {
-        words.extend(vec![0xd503_201f; 1 + call * call * gap % 13]); // nop
+    let mut random = seed;
+    for _ in 0..200 {
+        random = (random * 75 + 74) % 65_537;
+        words.extend(vec![0xd503_201f; 1 + random % 13]); // nop
         words.push(0xd63f_0100); // blr x8
         returns.push(words.len() as u64 * 4);
     }
     words.push(0xd65f_03c0); // ret
-    (
-        words.iter().flat_map(|word| word.to_le_bytes()).collect(),
-        returns,
-    )
+    let bytes = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+    (bytes, returns)
 }
 
-fn with_code(program: &Program, gap: usize) -> Image {
+fn with_code(program: &Program, seed: usize) -> Image {
     let mut image = program.binary_image();
     let sections = image
         .segments
         .iter_mut()
         .flat_map(|segment| &mut segment.sections);
     for section in sections.filter(|section| section.name == "__text") {
-        section.data = Some(code(gap).0);
+        section.data = Some(code(seed).0);
     }
     image
 }
@@ -128,6 +128,32 @@ fn the_code_of_the_images_of_a_collection_is_held_against_the_stacks() {
             ("org.example.zfs".to_owned(), Verdict::Agrees, true),
         ]
     );
+}
+
+/// Where a kext without address is placed when its code lies here, each of its frames alone in a stack.
+fn place_of_a_kext_whose_code_is_at(text_exec: u64) -> Option<u64> {
+    let kext = with_code(&kext(), OF_KEXT);
+    let linked = self::kext().code_start();
+    let mut report = report(Basis::Unslid, [0, 0], 0);
+    report.kernel.images.clear();
+    for (thread, returns) in report.processes[0].threads.iter_mut().zip(code(OF_KEXT).1) {
+        thread.stacks[0].frames[3] =
+            Frame::new(Address(text_exec + returns), FrameKind::ReturnAddress);
+    }
+    let mut symbols = SymbolSet::default();
+    symbols.add_bytes(Role::Kext, "zfs", None, kext.build());
+    let trace = kstack::resolve(report, &symbols, &ResolveOptions::default());
+    let used = trace.images.first()?.used.as_ref()?;
+    assert_eq!(used.slides.segments.len(), 1, "the code alone is placed");
+    let slide = used.slides.segments[0].slide;
+    Some((kstack::model::VmAddr(linked) + slide).0)
+}
+
+#[test]
+fn code_apart_from_its_header_lies_at_multiples_of_16() {
+    let at = 0xffff_fe00_0a83_d840;
+    assert_eq!(place_of_a_kext_whose_code_is_at(at), Some(at));
+    assert_eq!(place_of_a_kext_whose_code_is_at(at + 4), None);
 }
 
 #[test]

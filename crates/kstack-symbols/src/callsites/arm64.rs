@@ -51,17 +51,7 @@ pub(super) fn referred(bytes: &[u8], start: u64) -> impl Iterator<Item = u64> {
         .zip((0_u64..).step_by(4));
     pairs.filter_map(move |((word, next), offset)| {
         let (word, next) = (u32::from_le_bytes(*word), u32::from_le_bytes(*next));
-        if word & 0x1f00_0000 != 0x1000_0000 {
-            return None;
-        }
-        let at = start.wrapping_add(offset);
-        let distance = signed((word >> 5 & 0x7_ffff) << 2 | word >> 29 & 3, 21);
-        if word >> 31 == 0 {
-            return Some(at.wrapping_add(distance));
-        }
-        let page = (at & !0xfff).wrapping_add(distance << 12);
-        let is_added = next & 0xffc0_0000 == 0x9100_0000 && next >> 5 & 31 == word & 31;
-        is_added.then_some(page.wrapping_add(u64::from(next >> 10 & 0xfff)))
+        crate::bounds::address(word, Some(next), start.wrapping_add(offset))
     })
 }
 
