@@ -45,6 +45,12 @@ enum Chore {
         /// Only the target of this name, such as arm64-split.
         #[arg(long)]
         target: Option<String>,
+        /// Draw other reports: docs/evidence.md has those of 0, and nothing was tuned on them.
+        #[arg(long, default_value_t = 0)]
+        seed: u64,
+        /// Also print each report that did not come out as it should.
+        #[arg(long)]
+        explain: bool,
     },
     /// Feed any bytes to every parser and loader (needs cargo-fuzz and a C++ compiler).
     Fuzz {
@@ -71,7 +77,16 @@ fn main() -> Result<()> {
             draws,
             images,
             target,
-        } => evidence::measure(root, draws, images, target.as_deref()),
+            seed,
+            explain,
+        } => {
+            let sample = evidence::Sample {
+                draws,
+                seed,
+                explain,
+            };
+            evidence::measure(root, sample, images, target.as_deref())
+        }
         Chore::Fuzz { seconds, target } => fuzz::run_all(root, seconds, target.as_deref()),
     }
 }

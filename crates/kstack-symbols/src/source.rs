@@ -13,6 +13,7 @@ use crate::callsites::Code;
 use crate::collection::Collection;
 use crate::debug_map::{DebugMap, Place};
 use crate::dwarf::Dwarf;
+use crate::macho::Image;
 use crate::part::Part;
 use crate::relocations::Stubs;
 use crate::shift::Shift;
@@ -56,6 +57,8 @@ pub struct Section {
     pub name: String,
     /// Where it was linked.
     pub range: Range<VmAddr>,
+    /// It lies at multiples of this, also where its image is loaded.
+    pub alignment: u64,
     /// Whether it holds instructions.
     pub is_code: bool,
 }
@@ -244,6 +247,22 @@ impl SymbolSource {
         Code::new(self.identity.arch, sections, self.linked_at)
     }
 
+    /// Where calls through a pointer can lead: code that data points to, and code whose address
+    /// other code takes. Some of it is none; `None` where pointers are not read, in 32 bits.
+    #[must_use]
+    pub fn pointed(&self, code: &Code<'_>) -> Option<Vec<VmAddr>> {
+        let part = self.parts.first()?;
+        let (image, bytes) = (&part.image, part.bytes.as_slice());
+        if !image.is_64_bit() {
+            return None;
+        }
+        let mut pointed = bounds::pointers(image, bytes, base(part), Image::is_data);
+        pointed.extend(code.referred());
+        pointed.sort_unstable();
+        pointed.dedup();
+        Some(pointed.into_iter().map(VmAddr).collect())
+    }
+
     /// The nearest address at or below this one where a symbol or the list of function starts has code begin.
     #[must_use]
     pub fn start_before(&self, at: VmAddr) -> Option<VmAddr> {
@@ -336,9 +355,7 @@ impl SymbolSource {
 /// Function bounds of the binary, the first part; a dSYM has no code.
 fn recover(part: &Part, table: &Table) -> Bounds {
     let (image, bytes) = (&part.image, part.bytes.as_slice());
-    let base = part.collection.as_ref();
-    let base = base.map_or(image.linked_at(), |collection| collection.linked_at);
-    let mut starts = bounds::pointers(image, bytes, base.0);
+    let mut starts = bounds::pointers(image, bytes, base(part), Image::is_mapped);
     starts.extend(table.addresses());
     starts.extend(bounds::unwind_starts(image, bytes));
     let hints = Hints {
@@ -347,6 +364,13 @@ fn recover(part: &Part, table: &Table) -> Bounds {
         stubs: image.stubs.iter().map(Stubs::range).collect(),
     };
     Bounds::recover(image.arch, image.code_bytes(bytes).collect(), hints)
+}
+
+/// What packed pointers of a file count from.
+fn base(part: &Part) -> u64 {
+    let collection = part.collection.as_ref();
+    let base = collection.map_or(part.image.linked_at(), |collection| collection.linked_at);
+    base.0
 }
 
 impl Knowledge {
