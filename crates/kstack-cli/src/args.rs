@@ -182,7 +182,11 @@ pub(crate) struct OutputArgs {
     /// Print the answer without a pager
     #[arg(long, conflicts_with = "pager")]
     pub(crate) no_pager: bool,
+}
 
+/// What is left out of a report that goes to strangers.
+#[derive(Args, Debug)]
+pub(crate) struct RedactArgs {
     /// Replace names of processes, paths, user names and boot arguments by placeholders
     #[arg(long)]
     pub(crate) redact: bool,
