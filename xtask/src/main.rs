@@ -10,6 +10,7 @@ mod ci;
 mod evidence;
 mod fuzz;
 mod macho;
+mod man;
 mod oracle;
 mod samples;
 mod tool;
@@ -27,6 +28,8 @@ enum Chore {
     Ci,
     /// Rewrite the goldens of the samples with what kstack prints now.
     Bless,
+    /// Write the manual pages to target/man/man1.
+    Man,
     /// Rebuild the sample files from their sources (needs clang, lld and llvm 19).
     Samples,
     /// Compare kstack with llvm-symbolizer (needs clang, lld and llvm 19).
@@ -61,6 +64,7 @@ fn main() -> Result<()> {
     match Chore::parse() {
         Chore::Ci => ci::check(root),
         Chore::Bless => bless::rewrite(root),
+        Chore::Man => man::write(root),
         Chore::Samples => samples::build(root),
         Chore::Oracle => oracle::compare_all(root),
         Chore::Evidence {

@@ -61,6 +61,11 @@ pub(crate) enum Command {
     Annotate(cmd::annotate::Annotate),
     /// List what kstack reads and writes
     Formats(cmd::formats::Formats),
+    /// Print what makes a shell complete kstack's commands and options
+    Completions(cmd::completions::Completions),
+    /// Write the manual pages into a folder
+    #[command(hide = true)]
+    Manual(cmd::manual::Manual),
 }
 
 /// The report to read.
