@@ -6,6 +6,7 @@
 )]
 
 mod bless;
+mod book;
 mod ci;
 mod evidence;
 mod fuzz;
@@ -24,10 +25,12 @@ use clap::Parser;
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask")]
 enum Chore {
-    /// Run what every change has to pass: format, lints, docs, tests.
+    /// Run what every change has to pass: format, lints, docs, tests, the book.
     Ci,
-    /// Rewrite the goldens of the samples with what kstack prints now.
+    /// Rewrite the goldens of the samples and the runs in the book with what kstack prints now.
     Bless,
+    /// Build the book from docs/.
+    Book,
     /// Write the manual pages to target/man/man1.
     Man,
     /// Rebuild the sample files from their sources (needs clang, lld and llvm 19).
@@ -64,6 +67,7 @@ fn main() -> Result<()> {
     match Chore::parse() {
         Chore::Ci => ci::check(root),
         Chore::Bless => bless::rewrite(root),
+        Chore::Book => book::build(root),
         Chore::Man => man::write(root),
         Chore::Samples => samples::build(root),
         Chore::Oracle => oracle::compare_all(root),

@@ -4,6 +4,7 @@ mod code;
 mod compile;
 mod hang;
 mod invent;
+mod iozone;
 mod kcdata;
 mod kernel;
 mod kext;
@@ -49,6 +50,7 @@ pub(crate) fn build(root: &Path) -> Result<()> {
     leak::write(&machine, &samples.join("zone-leak"))?;
     kcdata::write_deadlock(&machine, &samples.join("kcdata-deadlock"))?;
     kcdata::write_microstackshot(&samples.join("microstackshot"))?;
+    iozone::write(&root.join("docs/playbook/iozone"))?;
     snow_leopard::write(&samples.join("g2-snow-leopard"))?;
     write_truncated(&hang, &samples.join("truncated"))
 }
