@@ -5,6 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
 
+use crate::book;
 use crate::browser;
 use crate::tool::{run, tool};
 
@@ -38,5 +39,6 @@ pub(crate) fn check(root: &Path) -> Result<()> {
         .args(["doc", "--workspace", "--no-deps"])
         .env("RUSTDOCFLAGS", "-D warnings"))?;
     run(cargo().args(TEST))?;
+    book::build(root)?;
     browser::check_if_possible(root)
 }

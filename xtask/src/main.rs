@@ -6,11 +6,13 @@
 )]
 
 mod bless;
+mod book;
 mod browser;
 mod ci;
 mod evidence;
 mod fuzz;
 mod macho;
+mod man;
 mod oracle;
 mod samples;
 mod tool;
@@ -24,12 +26,16 @@ use clap::Parser;
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask")]
 enum Chore {
-    /// Run what every change has to pass: format, lints, docs, tests.
+    /// Run what every change has to pass: format, lints, docs, tests, the book.
     Ci,
-    /// Rewrite the goldens of the samples with what kstack prints now.
+    /// Rewrite the goldens of the samples and the runs in the book with what kstack prints now.
     Bless,
+    /// Build the book from docs/.
+    Book,
     /// Use the pages that kstack writes in Chromium, and take screenshots (needs chromium).
     Browser,
+    /// Write the manual pages to target/man/man1.
+    Man,
     /// Rebuild the sample files from their sources (needs clang, lld and llvm 19).
     Samples,
     /// Compare kstack with llvm-symbolizer (needs clang, lld and llvm 19).
@@ -70,7 +76,9 @@ fn main() -> Result<()> {
     match Chore::parse() {
         Chore::Ci => ci::check(root),
         Chore::Bless => bless::rewrite(root),
+        Chore::Book => book::build(root),
         Chore::Browser => browser::check(root),
+        Chore::Man => man::write(root),
         Chore::Samples => samples::build(root),
         Chore::Oracle => oracle::compare_all(root),
         Chore::Evidence {

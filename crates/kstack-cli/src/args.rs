@@ -61,6 +61,11 @@ pub(crate) enum Command {
     Annotate(cmd::annotate::Annotate),
     /// List what kstack reads and writes
     Formats(cmd::formats::Formats),
+    /// Print what makes a shell complete kstack's commands and options
+    Completions(cmd::completions::Completions),
+    /// Write the manual pages into a folder
+    #[command(hide = true)]
+    Manual(cmd::manual::Manual),
 }
 
 /// The report to read.
@@ -182,7 +187,11 @@ pub(crate) struct OutputArgs {
     /// Print the answer without a pager
     #[arg(long, conflicts_with = "pager")]
     pub(crate) no_pager: bool,
+}
 
+/// What is left out of a report that goes to strangers.
+#[derive(Args, Debug)]
+pub(crate) struct RedactArgs {
     /// Replace names of processes, paths, user names and boot arguments by placeholders
     #[arg(long)]
     pub(crate) redact: bool,

@@ -35,6 +35,8 @@ fn main() -> ExitCode {
         Command::Index(args) => cmd::index::run(args),
         Command::Annotate(args) => cmd::annotate::run(args),
         Command::Formats(args) => cmd::formats::run(args),
+        Command::Completions(args) => cmd::completions::run(args),
+        Command::Manual(args) => cmd::manual::run(args),
     };
     match done {
         Ok(exit) => exit.into(),

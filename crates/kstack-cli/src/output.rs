@@ -8,7 +8,7 @@ use anyhow::Context;
 use kstack::Trace;
 use kstack::render::{RENDERERS, Renderer};
 
-use crate::args::{OutputArgs, When};
+use crate::args::{OutputArgs, RedactArgs, When};
 use crate::pager::Paged;
 
 /// The writer that was asked for. It must be flushed.
@@ -71,19 +71,19 @@ pub(crate) fn renderer(name: &str) -> Result<&'static Renderer, String> {
 }
 
 /// The traces without what is private, if that was asked for.
-pub(crate) fn redact(args: &OutputArgs, traces: &mut [Trace]) {
+pub(crate) fn redact(args: &RedactArgs, traces: &mut [Trace]) {
     if args.redact {
         kstack::redact(traces);
     }
 }
 
 /// The command to show, if it may be: it names files and processes.
-pub(crate) fn shown_command(args: &OutputArgs) -> Option<String> {
+pub(crate) fn shown_command(args: &RedactArgs) -> Option<String> {
     (!args.redact).then(command_line)
 }
 
 /// The command as typed, quoted so that a shell reads it back.
-fn command_line() -> String {
+pub(crate) fn command_line() -> String {
     let mut line = "kstack".to_owned();
     for argument in env::args_os().skip(1) {
         line.push(' ');

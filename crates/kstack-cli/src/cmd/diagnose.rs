@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 use kstack::render::diagnosis::{self, Shown};
 use kstack::render::{RenderOptions, TraceIndex};
 
-use crate::args::{InputArgs, OutputArgs, SymbolArgs};
+use crate::args::{InputArgs, OutputArgs, RedactArgs, SymbolArgs};
 use crate::exit::Exit;
 use crate::input::Unjoined;
 use crate::{input, output, progress};
@@ -38,6 +38,9 @@ pub(crate) struct Diagnose {
     /// Show everything of each kind, however much there is
     #[arg(long)]
     all: bool,
+
+    #[command(flatten)]
+    redact: RedactArgs,
 
     #[command(flatten)]
     output: OutputArgs,
@@ -74,11 +77,11 @@ pub(crate) fn run(args: &Diagnose) -> anyhow::Result<Exit> {
                 writeln!(out)?;
             }
             let mut trace = kstack::resolve(report, &symbols, &args.symbols.options());
-            output::redact(&args.output, slice::from_mut(&mut trace));
+            output::redact(&args.redact, slice::from_mut(&mut trace));
             let options = RenderOptions {
                 color: output::color(&args.output),
                 columns: output::columns(&args.output),
-                command: output::shown_command(&args.output),
+                command: output::shown_command(&args.redact),
                 raw_names: args.output.raw_names,
                 trace_index: TraceIndex {
                     index: index + 1,

@@ -2,6 +2,7 @@
 
 pub(crate) mod annotate;
 pub(crate) mod cache;
+pub(crate) mod completions;
 pub(crate) mod diagnose;
 pub(crate) mod diff;
 pub(crate) mod dump;
@@ -13,6 +14,7 @@ pub(crate) mod leaks;
 pub(crate) mod link;
 pub(crate) mod lldb;
 pub(crate) mod lookup;
+pub(crate) mod manual;
 pub(crate) mod place;
 pub(crate) mod show;
 pub(crate) mod symbolicate;

@@ -7,7 +7,7 @@ use std::slice;
 use clap::Args;
 use kstack::render::{RenderOptions, Renderer, TraceIndex};
 
-use crate::args::{InputArgs, OutputArgs, SelectArgs, SymbolArgs};
+use crate::args::{InputArgs, OutputArgs, RedactArgs, SelectArgs, SymbolArgs};
 use crate::exit::Exit;
 use crate::{input, output, progress};
 
@@ -38,6 +38,9 @@ pub(crate) struct Symbolicate {
     format: &'static Renderer,
 
     #[command(flatten)]
+    redact: RedactArgs,
+
+    #[command(flatten)]
     output: OutputArgs,
 
     /// Fail with exit code 4 when a kernel frame stays without a name
@@ -53,11 +56,11 @@ pub(crate) fn run(args: &Symbolicate) -> anyhow::Result<Exit> {
     let mut naming = Some(progress::start("naming the frames"));
     for (index, report) in reports.into_iter().enumerate() {
         let mut trace = kstack::resolve(report, &symbols, &args.symbols.options());
-        output::redact(&args.output, slice::from_mut(&mut trace));
+        output::redact(&args.redact, slice::from_mut(&mut trace));
         let options = RenderOptions {
             color: output::color(&args.output),
             columns: output::columns(&args.output),
-            command: output::shown_command(&args.output),
+            command: output::shown_command(&args.redact),
             raw_names: args.output.raw_names,
             selection: args.select.selection(),
             trace_index: TraceIndex {
