@@ -12,7 +12,7 @@ use kstack_symbols::{Collection, FileKind, SymbolSource};
 use super::clues::{Clues, differs};
 use super::matching::{Matched, SourceId, listed};
 use super::place::all;
-use super::{MatchedBy, PlacedBy, SlideMap, SpaceId, UsedSource};
+use super::{MatchedBy, PlacedBy, SlideMap, SpaceId, TraceImage, UsedSource};
 
 /// Adds the images of the collections in use that hold a frame.
 pub(super) fn use_members(report: &Report, clues: &Clues, matched: &mut Matched<'_>) {
@@ -24,13 +24,16 @@ pub(super) fn use_members(report: &Report, clues: &Clues, matched: &mut Matched<
 /// places nothing, and one that was moved moves the others. Returns the images that are gone.
 pub(super) fn follow(report: &Report, clues: &Clues, matched: &mut Matched<'_>) -> Vec<usize> {
     let slides = placed_collections(report, clues, matched);
-    let addresses = kernel_addresses(report);
     let mut gone = Vec::new();
+    if slides.is_empty() && !matched.images.iter().any(is_member) {
+        return gone;
+    }
+    let addresses = kernel_addresses(report);
     for index in 0..matched.images.len() {
         let Some((id, used)) = matched.used(index) else {
             continue;
         };
-        if used.matched_by != MatchedBy::Collection {
+        if !matched.images.get(index).is_some_and(is_member) {
             continue;
         }
         let here = matched.source(id).and_then(|source| {
@@ -55,6 +58,12 @@ pub(super) fn follow(report: &Report, clues: &Clues, matched: &mut Matched<'_>) 
     }
     add_members(&slides, &addresses, matched);
     gone
+}
+
+/// Whether the image is used because it is part of a collection.
+fn is_member(image: &TraceImage) -> bool {
+    let used = image.used.as_ref();
+    used.is_some_and(|used| used.matched_by == MatchedBy::Collection)
 }
 
 /// A collection's slide, and what it is from.
@@ -186,7 +195,7 @@ fn holds_any(slides: &SlideMap, addresses: &[Address]) -> bool {
     })
 }
 
-fn member(source: &SymbolSource, placed_by: PlacedBy, slides: SlideMap) -> super::TraceImage {
+fn member(source: &SymbolSource, placed_by: PlacedBy, slides: SlideMap) -> TraceImage {
     let identity = source.identity();
     let kind = match source.kind() {
         FileKind::Kernel => ImageKind::Kernel,
