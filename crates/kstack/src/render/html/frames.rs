@@ -23,8 +23,16 @@ pub(super) fn stack(
 ) -> io::Result<Markup> {
     let mut frames = String::new();
     let lines = block.lines(view.document);
+    let mut pen = HtmlPen {
+        view,
+        side: block.side,
+        hue: view.hues.of_image(None, block.side),
+        image: String::new(),
+        images,
+        html: String::new(),
+    };
     for frame in &lines {
-        write_frame(view, frame, block.side, images, &mut frames)?;
+        write_frame(frame, &mut pen, &mut frames)?;
     }
     Ok(html! {
         h4 { (words::stack(block.side)) @if block.samples != 1 { " (" (block.samples) " samples)" } }
@@ -34,28 +42,14 @@ pub(super) fn stack(
 }
 
 /// A line of the stack; what else its block shows comes below it, in the same item.
-fn write_frame(
-    view: &View<'_>,
-    frame: &FrameBlock<'_>,
-    side: Side,
-    images: &mut BTreeSet<String>,
-    html: &mut String,
-) -> io::Result<()> {
-    let mut words = String::new();
-    let mut pen = HtmlPen {
-        view,
-        side,
-        hue: view.hues.of_image(None, side),
-        images,
-        html: &mut words,
-    };
-    line::write(&frame.line, &mut pen)?;
-    let hue = pen.hue;
+fn write_frame(frame: &FrameBlock<'_>, pen: &mut HtmlPen<'_>, html: &mut String) -> io::Result<()> {
+    pen.begin();
+    line::write(&frame.line, pen)?;
     let inlined = match frame.line {
         Line::Inlined(_) => " in",
         Line::Frame(_) => "",
     };
-    for part in ["<li class=\"", hue, inlined, "\">", &words, "</li>"] {
+    for part in ["<li class=\"", pen.hue, inlined, "\">", &pen.html, "</li>"] {
         html.push_str(part);
     }
     Ok(())
@@ -67,17 +61,36 @@ struct HtmlPen<'a> {
     side: Side,
     /// The colour of the image that the line names.
     hue: Class,
+    /// The last image that was named: mostly that of the next line too.
+    image: String,
     images: &'a mut BTreeSet<String>,
-    html: &'a mut String,
+    /// The line.
+    html: String,
+}
+
+impl HtmlPen<'_> {
+    fn begin(&mut self) {
+        self.html.clear();
+        self.hue = self.view.hues.of_image(None, self.side);
+    }
+
+    fn meet(&mut self, image: &str) {
+        self.hue = self.view.hues.of_image(Some(image), self.side);
+        if self.image == image {
+            return;
+        }
+        self.image.clear();
+        self.image.push_str(image);
+        if self.side == Side::Kernel {
+            self.images.insert(Visible(image).to_string());
+        }
+    }
 }
 
 impl Pen for HtmlPen<'_> {
     fn put(&mut self, part: Part<'_>, text: fmt::Arguments<'_>) -> io::Result<()> {
         if let Part::Image(name) = part {
-            self.hue = self.view.hues.of_image(Some(name), self.side);
-            if self.side == Side::Kernel {
-                self.images.insert(Visible(name).to_string());
-            }
+            self.meet(name);
         }
         let (open, close) = match part {
             // Neither addresses nor the kernel's name stand out, and there are a hundred thousand of them.
@@ -89,7 +102,7 @@ impl Pen for HtmlPen<'_> {
             Part::Mark => ("<em>", "</em>"),
         };
         self.html.push_str(open);
-        fmt::write(&mut Escaper::new(self.html), text).map_err(io::Error::other)?;
+        fmt::write(&mut Escaper::new(&mut self.html), text).map_err(io::Error::other)?;
         self.html.push_str(close);
         Ok(())
     }

@@ -25,25 +25,30 @@ const CLASSES: [Class; KEXTS] = ["h0", "h1", "h2", "h3", "h4", "h5"];
 #[derive(Debug)]
 pub(super) struct Hues {
     kexts: BTreeMap<String, usize>,
-    /// Kinds of images, by whether they are in the kernel's space, and their name.
-    kinds: HashMap<(bool, String), ImageKind>,
+    /// Kinds of images by their names, in the kernel's space and in the others.
+    kernel: HashMap<String, ImageKind>,
+    user: HashMap<String, ImageKind>,
 }
 
 impl Hues {
     pub(super) fn of(document: &Document<'_>) -> Hues {
-        let mut kinds = HashMap::new();
+        let (mut kernel, mut user) = (HashMap::new(), HashMap::new());
         let mut kexts = BTreeSet::new();
         for (name, image) in document.images() {
-            let is_kernel = image.space == SpaceId::Kernel;
+            let kinds = match image.space {
+                SpaceId::Kernel => &mut kernel,
+                SpaceId::Process(_) => &mut user,
+            };
             let kind = image.image.kind;
             if image.frames > 0 && is_kext(kind) {
                 kexts.insert(short(name).to_owned());
             }
-            kinds.entry((is_kernel, name.to_owned())).or_insert(kind);
+            kinds.entry(name.to_owned()).or_insert(kind);
         }
         Hues {
             kexts: kexts.into_iter().zip(0..).collect(),
-            kinds,
+            kernel,
+            user,
         }
     }
 
@@ -53,7 +58,8 @@ impl Hues {
         let Some(name) = name else {
             return if is_kernel { "hn" } else { "hu" };
         };
-        match self.kinds.get(&(is_kernel, name.to_owned())) {
+        let kinds = if is_kernel { &self.kernel } else { &self.user };
+        match kinds.get(name) {
             Some(ImageKind::Kernel | ImageKind::KernelCollection) => KERNEL,
             Some(kind) if is_kext(*kind) => self.kext(short(name)),
             _ if !is_kernel => "hu",
