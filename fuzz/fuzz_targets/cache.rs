@@ -1,9 +1,10 @@
 //! Any bytes as the entry of a file in the cache, under a checksum that fits.
 #![no_main]
 
-use std::fs;
+use std::fs::{self, File};
 use std::path::PathBuf;
 use std::sync::LazyLock;
+use std::time::{Duration, SystemTime};
 
 use kstack_model::{Arch, VmAddr};
 use kstack_symbols::{Cache, Request, Role, SymbolSet};
@@ -28,6 +29,11 @@ static DESK: LazyLock<Desk> = LazyLock::new(|| {
     program.add_many(6);
     let file = folder.path().join("demo");
     fs::write(&file, program.dsym()).expect("the symbol file can be written");
+    // A file that was changed just now is not kept.
+    let before = SystemTime::now() - Duration::from_secs(60);
+    let opened = File::options().append(true).open(&file);
+    let set = opened.and_then(|file| file.set_modified(before));
+    set.expect("the time of the file can be set");
     let cache = Cache::new(folder.path().join("cache"));
     look_up(&file, &cache);
     let entry = cache.entries().expect("there is a cache").remove(0).path;

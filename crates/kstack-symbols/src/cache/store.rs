@@ -157,9 +157,9 @@ impl Cache {
     }
 }
 
-/// The paths in an identity: what stands behind the four numbers of a line.
+/// The paths in an identity: what stands behind stamp and range.
 fn files_of(identity: &str) -> Vec<String> {
     let lines = identity.lines().skip(2);
-    let paths = lines.filter_map(|line| line.splitn(4, ' ').nth(3));
+    let paths = lines.filter_map(|line| line.splitn(3, ' ').nth(2));
     paths.map(str::to_owned).collect()
 }
