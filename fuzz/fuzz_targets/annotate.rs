@@ -24,7 +24,8 @@ static SYMBOLS: LazyLock<SymbolSet> = LazyLock::new(|| {
 });
 
 fuzz_target!(|bytes: &[u8]| {
-    let mut annotator = Annotator::new(Report::default(), &SYMBOLS, AnnotateOptions::default());
+    let mut annotator =
+        Annotator::new(Report::default(), &SYMBOLS, AnnotateOptions::default());
     let mut out = Vec::new();
     annotator
         .copy(&mut &bytes[..], &mut out)
