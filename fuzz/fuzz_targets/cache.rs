@@ -1,16 +1,16 @@
 //! Any bytes as the entry of a file in the cache, under a checksum that fits.
 #![no_main]
 
-use std::fs;
+use std::fs::{self, File};
 use std::path::PathBuf;
 use std::sync::LazyLock;
+use std::time::{Duration, SystemTime};
 
 use kstack_model::{Arch, VmAddr};
 use kstack_symbols::{Cache, Request, Role, SymbolSet};
 use kstack_synth::macho::Program;
 use libfuzzer_sys::fuzz_target;
 use tempfile::TempDir;
-use twox_hash::XxHash3_64;
 
 /// A symbol file and its entry, which every input overwrites from some byte on.
 struct Desk {
@@ -28,6 +28,11 @@ static DESK: LazyLock<Desk> = LazyLock::new(|| {
     program.add_many(6);
     let file = folder.path().join("demo");
     fs::write(&file, program.dsym()).expect("the symbol file can be written");
+    // A file that was changed just now is not kept.
+    let before = SystemTime::now() - Duration::from_secs(60);
+    let opened = File::options().append(true).open(&file);
+    let set = opened.and_then(|file| file.set_modified(before));
+    set.expect("the time of the file can be set");
     let cache = Cache::new(folder.path().join("cache"));
     look_up(&file, &cache);
     let entry = cache.entries().expect("there is a cache").remove(0).path;
@@ -66,8 +71,7 @@ fuzz_target!(|bytes: &[u8]| {
     for (byte, new) in entry.iter_mut().skip(at).zip(with) {
         *byte = *new;
     }
-    let sum = XxHash3_64::oneshot(&entry[16..]);
-    entry[8..16].copy_from_slice(&sum.to_le_bytes());
+    kstack_synth::answers::reseal(&mut entry);
     fs::write(&DESK.entry, entry).expect("the entry can be written");
     look_up(&DESK.file, &DESK.cache);
 });

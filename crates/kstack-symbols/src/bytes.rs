@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use memmap2::Mmap;
 
+use crate::stamp::Stamp;
+
 /// A part of a file's bytes. Clones share them.
 #[derive(Clone)]
 pub(crate) struct Bytes {
@@ -14,21 +16,13 @@ pub(crate) struct Bytes {
 }
 
 enum File {
-    Mapped(Mmap, Stamp),
+    /// With what tells it from other files, where that is certain.
+    Mapped(Mmap, Option<Stamp>),
     Owned(Vec<u8>),
 }
 
-/// What a file was like when it was opened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Stamp {
-    /// Its size in bytes.
-    pub(crate) size: u64,
-    /// When it was changed last, in nanoseconds since 1970.
-    pub(crate) changed: u128,
-}
-
 impl Bytes {
-    pub(crate) fn mapped(map: Mmap, stamp: Stamp) -> Bytes {
+    pub(crate) fn mapped(map: Mmap, stamp: Option<Stamp>) -> Bytes {
         let range = 0..map.len();
         Bytes {
             file: Arc::new(File::Mapped(map, stamp)),
@@ -52,10 +46,11 @@ impl Bytes {
         file.get(self.range.clone()).unwrap_or_default()
     }
 
-    /// What the file was like; `None` for bytes that are not a file's own, such as unpacked ones.
+    /// What the file was like; `None` for bytes that are not a file's own, such as unpacked ones, and for a
+    /// file that was changed just now.
     pub(crate) fn stamp(&self) -> Option<Stamp> {
         match &*self.file {
-            File::Mapped(_, stamp) => Some(*stamp),
+            File::Mapped(_, stamp) => *stamp,
             File::Owned(_) => None,
         }
     }

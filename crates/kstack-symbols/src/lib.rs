@@ -57,6 +57,7 @@ mod set;
 mod shift;
 mod slices;
 mod source;
+mod stamp;
 mod table;
 mod unpack;
 

@@ -8,8 +8,9 @@ use std::time::UNIX_EPOCH;
 use memmap2::Mmap;
 use walkdir::WalkDir;
 
-use crate::bytes::{Bytes, Stamp};
+use crate::bytes::Bytes;
 use crate::slices::is_mach_o;
+use crate::stamp::Stamp;
 use crate::{SymbolError, SymbolErrorKind};
 
 /// Entries of one folder that are looked at.
@@ -34,12 +35,7 @@ pub(crate) fn map(path: &Path) -> Result<Bytes, SymbolErrorKind> {
     if metadata.len() == 0 {
         return Err(SymbolErrorKind::Empty);
     }
-    let changed = metadata.modified().ok();
-    let changed = changed.and_then(|changed| changed.duration_since(UNIX_EPOCH).ok());
-    let stamp = Stamp {
-        size: metadata.len(),
-        changed: changed.map_or(0, |changed| changed.as_nanos()),
-    };
+    let stamp = Stamp::of(&metadata);
     #[expect(
         unsafe_code,
         reason = "a file mapped read-only can be changed by others while it is read; \

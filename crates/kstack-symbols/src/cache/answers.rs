@@ -4,10 +4,11 @@
 //!
 //! | bytes | what |
 //! | --- | --- |
-//! | 8 | `kstackA1` |
-//! | 8 | XXH3 of all that follows |
-//! | 4 × 8 | bytes of the identity, texts, bytes of all texts, answers |
+//! | 8 | `kstackA2` |
+//! | 8 | XXH3 of what follows as far as the body |
+//! | 5 × 8 | bytes of the identity, texts, bytes of all texts, answers, bytes of all records |
 //! | identity | see `identity.rs` |
+//! | 8 × blocks | XXH3 of each 16 KiB of the body, see `blocks.rs`; the body follows |
 //! | 8 × texts | where each text ends, counted from the first |
 //! | texts | UTF-8 |
 //! | 8 × answers | addresses, ascending |
@@ -18,21 +19,23 @@ use std::ops::Range;
 
 use twox_hash::XxHash3_64;
 
+use super::blocks::{self, Blocks};
 use super::encode::Fresh;
 use super::record;
 use crate::Named;
 use crate::bytes::Bytes;
 
-const MAGIC: &[u8; 8] = b"kstackA1";
-/// Magic, checksum and the four counts.
-const HEAD: usize = 8 + 8 + 4 * 8;
+const MAGIC: &[u8; 8] = b"kstackA2";
+/// Magic, checksum and the five counts.
+const HEAD: usize = 8 + 8 + 5 * 8;
 /// Where the checksum ends and what it covers begins.
 const COVERED: usize = 16;
 
-/// The answers of an entry that is whole and belongs to its source.
+/// The answers of an entry whose head is whole and belongs to its source. A block is checked when it is first read.
 #[derive(Clone, Debug)]
 pub(super) struct Answers {
     bytes: Bytes,
+    blocks: Blocks,
     text_ends: Range<usize>,
     texts: Range<usize>,
     addresses: Range<usize>,
@@ -44,27 +47,33 @@ impl Answers {
     /// Opens an entry. `None` for one that is damaged, of another version, or of another source.
     pub(super) fn open(bytes: Bytes, identity: &str) -> Option<Answers> {
         let all = bytes.as_slice();
-        if all.get(..8)? != MAGIC
-            || number(all, 8)? != XxHash3_64::oneshot(all.get(COVERED..)?)
-            || own_identity(all)? != identity.as_bytes()
+        if all.get(..8)? != MAGIC || own_identity(all)? != identity.as_bytes() {
+            return None;
+        }
+        let text_ends = count(all, 24)?.checked_mul(8)?;
+        let (texts, records) = (count(all, 32)?, count(all, 48)?);
+        let answers = count(all, 40)?.checked_mul(8)?;
+        let sizes = [text_ends, texts, answers, answers, records];
+        let mut size = 0_usize;
+        for part in sizes {
+            size = size.checked_add(part)?;
+        }
+        let blocks = Blocks::new(HEAD + identity.len(), size)?;
+        let body = blocks.body();
+        if body.end != all.len()
+            || number(all, 8)? != XxHash3_64::oneshot(all.get(COVERED..body.start)?)
         {
             return None;
         }
-        let mut at = HEAD;
-        let mut next = |size: usize| {
+        let mut at = body.start;
+        let [text_ends, texts, addresses, record_ends, records] = sizes.map(|size| {
             let start = at;
-            at = start.checked_add(size)?;
-            (at <= all.len()).then_some(start..at)
-        };
-        next(identity.len())?;
-        let text_ends = next(count(all, 24)?.checked_mul(8)?)?;
-        let texts = next(count(all, 32)?)?;
-        let answers = count(all, 40)?.checked_mul(8)?;
-        let addresses = next(answers)?;
-        let record_ends = next(answers)?;
-        let records = at..all.len();
+            at += size;
+            start..at
+        });
         Some(Answers {
             bytes,
+            blocks: blocks.ready(),
             text_ends,
             texts,
             addresses,
@@ -97,7 +106,8 @@ impl Answers {
     }
 
     fn address(&self, index: usize) -> Option<u64> {
-        number(self.all(), self.addresses.start + index * 8)
+        let at = index.checked_mul(8)?.checked_add(self.addresses.start)?;
+        number(self.get(at..at.checked_add(8)?)?, 0)
     }
 
     fn record(&self, index: usize) -> Option<&[u8]> {
@@ -118,18 +128,29 @@ impl Answers {
     fn piece(&self, ends: &Range<usize>, pieces: &Range<usize>, index: usize) -> Option<&[u8]> {
         let end_of = |index: usize| {
             let at = ends.start.checked_add(index.checked_mul(8)?)?;
-            let end = number(self.all(), at).filter(|_| at < ends.end)?;
-            usize::try_from(end).ok()
+            if at >= ends.end {
+                return None;
+            }
+            usize::try_from(number(self.get(at..at.checked_add(8)?)?, 0)?).ok()
         };
         let start = match index {
             0 => 0,
             _ => end_of(index - 1)?,
         };
-        self.all().get(pieces.clone())?.get(start..end_of(index)?)
+        let (start, end) = (
+            pieces.start.checked_add(start)?,
+            pieces.start.checked_add(end_of(index)?)?,
+        );
+        (end <= pieces.end).then(|| self.get(start..end))?
     }
 
-    fn all(&self) -> &[u8] {
-        self.bytes.as_slice()
+    /// Whether every block is as it was written.
+    pub(super) fn is_whole(&self) -> bool {
+        self.get(self.blocks.body()).is_some()
+    }
+
+    fn get(&self, range: Range<usize>) -> Option<&[u8]> {
+        self.blocks.get(self.bytes.as_slice(), range)
     }
 }
 
@@ -148,7 +169,7 @@ pub(super) fn to_add(old: Option<&Answers>) -> Fresh {
     Fresh::behind(old.map_or(0, |old| old.text_count() as u64))
 }
 
-/// An entry of what one holds already and what was added to it. A new answer takes the place of an old one.
+/// An entry of what one holds already, which must be whole, and what was added to it. A new answer takes the place of an old one.
 pub(super) fn write(identity: &str, old: Option<&Answers>, fresh: &Fresh) -> Vec<u8> {
     let mut records: Vec<(u64, &[u8])> = Vec::new();
     let mut texts: Vec<&[u8]> = Vec::new();
@@ -172,23 +193,33 @@ pub(super) fn write(identity: &str, old: Option<&Answers>, fresh: &Fresh) -> Vec
 
     let size_of = |pieces: &mut dyn Iterator<Item = &[u8]>| pieces.map(<[u8]>::len).sum::<usize>();
     let text_bytes = size_of(&mut texts.iter().copied());
-    let mut out = Vec::with_capacity(HEAD + identity.len() + text_bytes + all.len() * 48);
-    out.extend(MAGIC);
-    out.extend([0; 8]);
-    for count in [identity.len(), texts.len(), text_bytes, all.len()] {
-        out.extend((count as u64).to_le_bytes());
-    }
-    out.extend(identity.as_bytes());
-    put_pieces(&texts, &mut out);
+    let record_bytes = size_of(&mut all.iter().map(|(_, record)| *record));
+    let mut body =
+        Vec::with_capacity(text_bytes + record_bytes + (texts.len() + 2 * all.len()) * 8);
+    put_pieces(&texts, &mut body);
     for (at, _) in &all {
-        out.extend(at.to_le_bytes());
+        body.extend(at.to_le_bytes());
     }
     let records: Vec<&[u8]> = all.iter().map(|(_, record)| *record).collect();
-    put_pieces(&records, &mut out);
-    let checksum = XxHash3_64::oneshot(out.get(COVERED..).unwrap_or_default());
-    if let Some(place) = out.get_mut(8..COVERED) {
-        place.copy_from_slice(&checksum.to_le_bytes());
+    put_pieces(&records, &mut body);
+
+    let mut covered = Vec::new();
+    for count in [
+        identity.len(),
+        texts.len(),
+        text_bytes,
+        all.len(),
+        record_bytes,
+    ] {
+        covered.extend((count as u64).to_le_bytes());
     }
+    covered.extend(identity.as_bytes());
+    covered.extend(blocks::sums(&body));
+    let mut out = Vec::with_capacity(COVERED + covered.len() + body.len());
+    out.extend(MAGIC);
+    out.extend(XxHash3_64::oneshot(&covered).to_le_bytes());
+    out.append(&mut covered);
+    out.append(&mut body);
     out
 }
 

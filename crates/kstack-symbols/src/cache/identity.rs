@@ -9,8 +9,9 @@ use crate::part::Part;
 /// of the crate does not tell.
 const ANSWERS: u32 = 1;
 
-/// The files of a source as they are: version of kstack, UUID and architecture, and of each file path, size,
-/// time of change and which part of it. `None` for a source that did not come from files as they are.
+/// The files of a source as they are: version of kstack, UUID and architecture, and of each file its stamp, which
+/// part of it, and its path. `None` for a source that did not come from files as they are, or from one that was
+/// changed just now.
 pub(crate) fn identity(image: &ImageIdentity, parts: &[Part]) -> Option<String> {
     let mut text = format!("kstack {} answers {ANSWERS}\n", env!("CARGO_PKG_VERSION"));
     let uuid = image
@@ -21,11 +22,7 @@ pub(crate) fn identity(image: &ImageIdentity, parts: &[Part]) -> Option<String> 
         let stamp = part.bytes.stamp()?;
         let range = part.bytes.range();
         // Control characters of a path stay in it: the text is compared, not read.
-        let _ = writeln!(
-            text,
-            "{} {} {}..{} {}",
-            stamp.size, stamp.changed, range.start, range.end, part.path
-        );
+        let _ = writeln!(text, "{stamp} {}..{} {}", range.start, range.end, part.path);
     }
     Some(text)
 }

@@ -8,11 +8,12 @@
 //!
 //! An entry holds the answers of one source. It serves only while every file
 //! of the source is the same by path, size and time of change, and its UUID
-//! and the version of kstack are the same; it ends with a checksum over all of
-//! it. What does not fit is not used, and written anew. `docs/cache.md`
+//! and the version of kstack are the same. Each part has a checksum, checked
+//! before the part is used. What does not fit is not used, and written anew. `docs/cache.md`
 //! describes the format.
 
 mod answers;
+mod blocks;
 mod encode;
 mod entry;
 mod identity;

@@ -85,7 +85,7 @@ impl Cache {
         Ok(paths.len())
     }
 
-    /// The entry of a source, if there is one that is whole.
+    /// The entry of a source, if there is one and its head is whole.
     pub(super) fn read(&self, identity: &str) -> Option<Answers> {
         Answers::open(open::map(&self.place(identity)).ok()?, identity)
     }
@@ -99,7 +99,9 @@ impl Cache {
         fs::create_dir_all(&self.folder)?;
         let lock = File::create(self.folder.join("lock"))?;
         lock.lock()?;
-        let bytes = make(self.read(identity).as_ref());
+        // What is damaged is not carried on.
+        let old = self.read(identity).filter(Answers::is_whole);
+        let bytes = make(old.as_ref());
         let place = self.place(identity);
         // Two processes never write the same file, even where locks do not work.
         let temporary = place.with_extension(format!("{}.new", std::process::id()));
@@ -157,9 +159,9 @@ impl Cache {
     }
 }
 
-/// The paths in an identity: what stands behind the four numbers of a line.
+/// The paths in an identity: what stands behind stamp and range.
 fn files_of(identity: &str) -> Vec<String> {
     let lines = identity.lines().skip(2);
-    let paths = lines.filter_map(|line| line.splitn(4, ' ').nth(3));
+    let paths = lines.filter_map(|line| line.splitn(3, ' ').nth(2));
     paths.map(str::to_owned).collect()
 }
