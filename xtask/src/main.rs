@@ -5,6 +5,7 @@
     reason = "the files made here are far smaller than 4 GiB"
 )]
 
+mod bench;
 mod bless;
 mod ci;
 mod evidence;
@@ -43,6 +44,8 @@ enum Chore {
         #[arg(long)]
         target: Option<String>,
     },
+    /// Make the data of the benches in target/bench-data (needs clang, lld and llvm 19).
+    BenchData,
     /// Feed any bytes to every parser and loader (needs cargo-fuzz and a C++ compiler).
     Fuzz {
         /// How long each target runs.
@@ -68,6 +71,7 @@ fn main() -> Result<()> {
             images,
             target,
         } => evidence::measure(root, draws, images, target.as_deref()),
+        Chore::BenchData => bench::make_data(root),
         Chore::Fuzz { seconds, target } => fuzz::run_all(root, seconds, target.as_deref()),
     }
 }
