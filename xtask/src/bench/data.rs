@@ -4,6 +4,7 @@
 //! in the object file, which linker and dsymutil take for what it is: other functions of other files.
 
 use std::fs;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
@@ -23,6 +24,9 @@ const FILES_IN_KEXT: usize = 6;
 /// Where the kernel is linked.
 const BASE: &str = "0xffffff8000200000";
 
+/// Long enough for header and load commands.
+const HEAD: u64 = 1 << 16;
+
 /// Where everything lies.
 #[derive(Debug)]
 pub(crate) struct Data {
@@ -37,6 +41,8 @@ pub(crate) struct Image {
     pub(crate) dsym: PathBuf,
     /// The file in it, for everybody else.
     pub(crate) dwarf: PathBuf,
+    /// Where its header is linked.
+    pub(crate) base: u64,
     /// Where its code begins, as linked.
     pub(crate) start: u64,
     /// How long it is.
@@ -58,7 +64,7 @@ pub(crate) fn make(root: &Path) -> Result<Data> {
     }
     for doubling in DOUBLINGS {
         link(
-            &data.path(&format!("half{doubling}")),
+            &data.path(&format!("part{doubling}")),
             &compiled[..FILES / doubling],
             None,
         )?;
@@ -83,8 +89,12 @@ impl Data {
 
     /// What lies where in an image.
     pub(crate) fn image(&self, name: &str) -> Result<Image> {
-        let linked = MachO::parse(fs::read(self.path(name))?)?;
-        let segments = linked.segments()?;
+        // What we hold in memory counts for each program that we start, until it is the larger.
+        let mut head = Vec::new();
+        let linked = fs::File::open(self.path(name))?;
+        linked.take(HEAD).read_to_end(&mut head)?;
+        let segments = MachO::parse(head)?.segments()?;
+        let base = segments.first().map_or(0, |segment| segment.address);
         let mut sections = segments.iter().flat_map(|segment| &segment.sections);
         let text = sections
             .find(|section| section.name == "__text")
@@ -93,6 +103,7 @@ impl Data {
         Ok(Image {
             dwarf: dsym.join("Contents/Resources/DWARF").join(name),
             dsym,
+            base,
             start: text.address,
             size: text.size,
         })
