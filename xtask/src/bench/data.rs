@@ -171,5 +171,8 @@ fn link(image: &Path, objects: &[PathBuf], base: Option<&str>) -> Result<()> {
         ld.args(["-image_base", base]);
     }
     run_quietly(ld.args(objects).arg("-o").arg(image))?;
-    run_quietly(tool("dsymutil-19").arg(image).arg("-o").arg(&dsym))
+    // An interrupted run must not leave half of one under its name.
+    let unfinished = image.with_extension("unfinished");
+    run_quietly(tool("dsymutil-19").arg(image).arg("-o").arg(&unfinished))?;
+    Ok(fs::rename(&unfinished, &dsym)?)
 }
