@@ -5,13 +5,16 @@ use std::process::{Command, Stdio};
 
 use super::data::Image;
 
+/// Adds the arguments.
+type Ask = fn(&mut Command, &Image);
+
 /// A program, or kstack in one of its ways.
 #[derive(Clone, Debug)]
 pub(super) struct Program {
     /// For the table.
     pub(super) name: &'static str,
     executable: PathBuf,
-    ask: fn(&mut Command, &Image),
+    ask: Ask,
 }
 
 impl Program {
@@ -52,7 +55,7 @@ pub(super) fn installed(root: &Path, kstack: &Path) -> Vec<Program> {
             command.arg("lookup").arg(&image.dsym).arg("-");
         },
     });
-    let peers: [(&'static str, &str, fn(&mut Command, &Image)); 3] = [
+    let peers: [(&'static str, &str, Ask); 3] = [
         ("addr2line", "addr2line", |command, image| {
             command
                 .args(["-a", "-f", "-i", "-C", "-e"])
