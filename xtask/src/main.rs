@@ -5,6 +5,7 @@
     reason = "the files made here are far smaller than 4 GiB"
 )]
 
+mod bench;
 mod bless;
 mod book;
 mod browser;
@@ -58,6 +59,20 @@ enum Chore {
         #[arg(long)]
         explain: bool,
     },
+    /// Make the data of the benches in target/bench-data (needs clang, lld and llvm 19).
+    BenchData,
+    /// Measure whole processes beside other symbolizers (needs clang, lld and llvm 19).
+    Bench {
+        /// Only this table.
+        #[arg(long)]
+        only: Option<bench::Table>,
+        /// Jobs of no more addresses than this.
+        #[arg(long, default_value_t = 1_000_000)]
+        most: usize,
+        /// A kstack that is built already.
+        #[arg(long)]
+        kstack: Option<std::path::PathBuf>,
+    },
     /// Feed any bytes to every parser and loader (needs cargo-fuzz and a C++ compiler).
     Fuzz {
         /// How long each target runs.
@@ -95,6 +110,8 @@ fn main() -> Result<()> {
             };
             evidence::measure(root, sample, images, target.as_deref())
         }
+        Chore::Bench { only, most, kstack } => bench::run(root, only, most, kstack),
+        Chore::BenchData => bench::make_data(root),
         Chore::Fuzz { seconds, target } => fuzz::run_all(root, seconds, target.as_deref()),
     }
 }

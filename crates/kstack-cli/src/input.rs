@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use kstack::model::{Basis, Note, Report, Slide, SlideOf};
 use kstack::parse::{FORMATS, Format, Limits, join, parse, parse_as};
-use kstack::symbols::{Request, Role, SymbolSet};
+use kstack::symbols::{CacheUse, Request, Role, SymbolSet};
 
 use crate::args::{InputArgs, SymbolArgs};
 use crate::exit::InputError;
+use crate::stats::Stats;
 use crate::{output, places, progress};
 
 /// The bytes of a file, or of standard input for `-`.
@@ -75,13 +76,16 @@ pub(crate) fn traces<'a>(
     paths: impl IntoIterator<Item = &'a PathBuf>,
     args: &InputArgs,
     symbols: &SymbolArgs,
+    stats: &mut Stats,
 ) -> anyhow::Result<(Vec<Report>, SymbolSet)> {
     let mut inputs = Vec::new();
     for path in paths {
         inputs.push(read_all(path, args)?);
     }
+    stats.stage("read the reports");
     let options = symbols.options();
     let symbols = self::symbols(symbols, inputs.iter().flat_map(Unjoined::reports));
+    stats.stage("open symbol files");
     let slide = |report: &_| kstack::kernel_slide(report, &symbols, &options);
     let joined = inputs.into_iter().flat_map(|input| input.join(slide));
     Ok((joined.collect(), symbols))
@@ -246,16 +250,18 @@ pub(crate) fn keep_answers(symbols: &mut SymbolSet, no_cache: bool) {
 }
 
 /// Says what was wrong with symbol files, and keeps the answers of the others: when all is printed.
-pub(crate) fn finish(symbols: &SymbolSet) {
+pub(crate) fn finish(symbols: &SymbolSet) -> CacheUse {
     complain_about(symbols);
-    save_answers(symbols);
+    save_answers(symbols)
 }
 
 /// Keeps the answers of this run, or says why not.
-pub(crate) fn save_answers(symbols: &SymbolSet) {
-    for remark in symbols.save_answers().remarks {
-        output::complain(&remark);
+pub(crate) fn save_answers(symbols: &SymbolSet) -> CacheUse {
+    let done = symbols.save_answers();
+    for remark in &done.remarks {
+        output::complain(remark);
     }
+    done
 }
 
 /// Says which symbol files could not be used, beside the answer that has them too.

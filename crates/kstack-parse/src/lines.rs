@@ -5,6 +5,8 @@
 //! here, so that a parser of a text format sees what the program printed; the
 //! number of each line stays that of the file.
 
+use std::iter;
+
 use kstack_model::Position;
 
 /// One line without quoting and line end.
@@ -37,28 +39,56 @@ pub(crate) fn lines(text: &str) -> impl Iterator<Item = Line<'_>> {
 /// A line with bytes that are not UTF-8 comes in pieces, so it can look like
 /// less than it is, never like more.
 pub(crate) fn texts(bytes: &[u8]) -> impl Iterator<Item = &str> {
-    bytes
-        .utf8_chunks()
-        .flat_map(|chunk| lines(chunk.valid()))
-        .map(|line| line.text)
+    pieces(bytes).flat_map(lines).map(|line| line.text)
 }
 
 /// The text of each line that is wholly UTF-8, copying nothing: for a sniff of lines that binary files hold pieces of.
 pub(crate) fn whole_texts(bytes: &[u8]) -> impl Iterator<Item = &str> {
-    // A file that is text throughout need not be looked at byte by byte.
-    let (text, mixed) = match str::from_utf8(bytes) {
-        Ok(text) => (Some(text), None),
-        Err(_) => (None, Some(bytes)),
-    };
-    let lines = text.into_iter().flat_map(|text| text.split('\n'));
-    lines
-        .chain(mixed.into_iter().flat_map(whole_of_mixed))
-        .map(content)
+    let mut rest = Some(bytes);
+    let runs = iter::from_fn(move || {
+        let bytes = rest?;
+        let (text, bad) = valid(bytes);
+        let Some(bad) = bad else {
+            rest = None;
+            return Some(Some(text));
+        };
+        // The line that is bad begins behind the last line end before it and ends at the next.
+        let end = bad.iter().position(|byte| *byte == b'\n');
+        rest = end.and_then(|end| bad.get(end + 1..));
+        Some(text.rsplit_once('\n').map(|(lines, _)| lines))
+    });
+    let lines = runs.flatten().flat_map(|run| run.split('\n'));
+    lines.map(content)
 }
 
-fn whole_of_mixed(bytes: &[u8]) -> impl Iterator<Item = &str> {
-    let lines = bytes.split(|byte| *byte == b'\n');
-    lines.filter_map(|line| str::from_utf8(line).ok())
+/// The runs of UTF-8 in any bytes: `utf8_chunks`, which looks at each byte, at the speed of `from_utf8`.
+fn pieces(bytes: &[u8]) -> impl Iterator<Item = &str> {
+    let mut rest = bytes;
+    iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let (text, bad) = valid(rest);
+        let bad = bad.unwrap_or_default();
+        let length = str::from_utf8(bad).map_or_else(|why| why.error_len(), |_| None);
+        rest = length
+            .and_then(|length| bad.get(length..))
+            .unwrap_or_default();
+        Some(text)
+    })
+}
+
+/// The UTF-8 that some bytes begin with, and the others if there are any.
+fn valid(bytes: &[u8]) -> (&str, Option<&[u8]>) {
+    match str::from_utf8(bytes) {
+        Ok(text) => (text, None),
+        Err(why) => {
+            let (text, bad) = bytes
+                .split_at_checked(why.valid_up_to())
+                .unwrap_or_default();
+            (str::from_utf8(text).unwrap_or_default(), Some(bad))
+        }
+    }
 }
 
 /// A line without its end and its quoting.
@@ -85,6 +115,10 @@ fn unquoted(mut text: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    use proptest::sample::select;
+
     use super::*;
 
     fn unquoted_lines(text: &str) -> Vec<&str> {
@@ -133,5 +167,24 @@ mod tests {
     fn a_line_that_is_not_text_is_passed_over_whole() {
         let whole: Vec<&str> = whole_texts(b"> a\r\nb\xffc\n  d").collect();
         assert_eq!(whole, ["a", "  d"]);
+    }
+
+    proptest! {
+        #[test]
+        fn the_quick_ways_find_what_the_plain_ones_find(
+            parts in vec(select(vec!["a", "\n", "> b", "\r\n", "é", "\u{feff}", "bad"]), 0..24),
+            bad in select(vec![&b"\xff"[..], b"\xc3", b"\xe2\x82", b"\x80\x80"]),
+        ) {
+            let bytes: Vec<u8> = parts
+                .iter()
+                .flat_map(|part| if *part == "bad" { bad } else { part.as_bytes() })
+                .copied()
+                .collect();
+            let chunks: Vec<&str> = bytes.utf8_chunks().map(|chunk| chunk.valid()).collect();
+            prop_assert_eq!(pieces(&bytes).collect::<Vec<_>>(), chunks);
+            let lines = bytes.split(|byte| *byte == b'\n');
+            let plain: Vec<&str> = lines.filter_map(|line| str::from_utf8(line).ok()).map(content).collect();
+            prop_assert_eq!(whole_texts(&bytes).collect::<Vec<_>>(), plain);
+        }
     }
 }

@@ -13,6 +13,7 @@ use kstack::render::diagnosis;
 use crate::args::{InputArgs, OutputArgs, RedactArgs, SymbolArgs};
 use crate::cmd::diagnose::{Format, shown};
 use crate::exit::Exit;
+use crate::stats::Stats;
 use crate::{input, output};
 
 /// Say what moved between reports of one machine, and what did not.
@@ -50,7 +51,12 @@ pub(crate) struct Diff {
 }
 
 pub(crate) fn run(args: &Diff) -> anyhow::Result<Exit> {
-    let (reports, symbols) = input::traces(&args.reports, &args.input, &args.symbols)?;
+    let (reports, symbols) = input::traces(
+        &args.reports,
+        &args.input,
+        &args.symbols,
+        &mut Stats::default(),
+    )?;
     let resolved = reports
         .into_iter()
         .map(|report| kstack::resolve(report, &symbols, &args.symbols.options()));

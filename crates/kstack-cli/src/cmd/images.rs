@@ -9,6 +9,7 @@ use kstack::render::{self, RenderOptions, TraceIndex};
 
 use crate::args::{InputArgs, OutputArgs, RedactArgs, SymbolArgs};
 use crate::exit::Exit;
+use crate::stats::Stats;
 use crate::{input, output};
 
 /// Show what was loaded where, and which symbol files match or why not.
@@ -54,7 +55,12 @@ pub(crate) fn run(args: &Images) -> anyhow::Result<Exit> {
         TextOrJson::Text => render::images::write_text,
         TextOrJson::Json => render::images::write_json,
     };
-    let (reports, symbols) = input::traces(&args.files, &args.input, &args.symbols)?;
+    let (reports, symbols) = input::traces(
+        &args.files,
+        &args.input,
+        &args.symbols,
+        &mut Stats::default(),
+    )?;
     let parts = reports.len();
     let mut out = output::open(&args.output)?;
     for (index, report) in reports.into_iter().enumerate() {

@@ -8,6 +8,7 @@ use kstack::debugger;
 
 use crate::args::{InputArgs, OutputArgs, SymbolArgs};
 use crate::exit::Exit;
+use crate::stats::Stats;
 use crate::{input, output};
 
 /// Print a script that loads the images of a report into lldb or gdb.
@@ -36,7 +37,12 @@ pub(crate) struct Lldb {
 }
 
 pub(crate) fn run(args: &Lldb) -> anyhow::Result<Exit> {
-    let (reports, symbols) = input::traces([&args.report], &args.input, &args.symbols)?;
+    let (reports, symbols) = input::traces(
+        [&args.report],
+        &args.input,
+        &args.symbols,
+        &mut Stats::default(),
+    )?;
     let write = match args.gdb {
         true => debugger::write_gdb,
         false => debugger::write_lldb,

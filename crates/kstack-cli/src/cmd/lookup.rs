@@ -12,6 +12,7 @@ use kstack::{Lookups, ResolveOptions, Trace};
 use super::images::TextOrJson;
 use crate::args::{OutputArgs, Placed, number};
 use crate::exit::Exit;
+use crate::stats::Stats;
 use crate::{input, output};
 
 /// Bytes of standard input that are read at once.
@@ -57,6 +58,10 @@ pub(crate) struct Lookup {
 
     #[command(flatten)]
     output: OutputArgs,
+
+    /// Say on standard error how long each stage took, what it read, and the peak of memory
+    #[arg(long)]
+    stats: bool,
 }
 
 pub(crate) fn run(args: &Lookup) -> anyhow::Result<Exit> {
@@ -65,6 +70,7 @@ pub(crate) fn run(args: &Lookup) -> anyhow::Result<Exit> {
         as_linked: true,
         ..ResolveOptions::default()
     };
+    let mut stats = Stats::default();
     let mut symbols = SymbolSet::open(&[Request {
         role: Role::Kext,
         path: args.file.path.clone(),
@@ -72,6 +78,7 @@ pub(crate) fn run(args: &Lookup) -> anyhow::Result<Exit> {
     }]);
     input::complain_about(&symbols);
     input::keep_answers(&mut symbols, args.no_cache);
+    stats.stage("open symbol files");
     let mut lookups = Lookups::new(&symbols, &options);
     for file in lookups.unused() {
         anyhow::ensure!(!file.reason.is_mistake(), "{}: {}", file.path, file.why);
@@ -87,7 +94,12 @@ pub(crate) fn run(args: &Lookup) -> anyhow::Result<Exit> {
         piped(&mut answer)?;
     }
     answer(&typed)?;
-    input::save_answers(&symbols);
+    stats.stage("name and write");
+    let cache = input::save_answers(&symbols);
+    stats.stage("keep answers");
+    if args.stats {
+        stats.print(&symbols, &cache);
+    }
     Ok(Exit::Done)
 }
 

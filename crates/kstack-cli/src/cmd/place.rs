@@ -10,6 +10,7 @@ use kstack::render::{self, RenderOptions, TraceIndex};
 use super::images::TextOrJson;
 use crate::args::{InputArgs, OutputArgs, RedactArgs, SymbolArgs};
 use crate::exit::Exit;
+use crate::stats::Stats;
 use crate::{input, output};
 
 /// Show where the stacks of a report allow symbol files to lie.
@@ -44,7 +45,12 @@ pub(crate) struct Place {
 }
 
 pub(crate) fn run(args: &Place) -> anyhow::Result<Exit> {
-    let (reports, symbols) = input::traces([&args.report], &args.input, &args.symbols)?;
+    let (reports, symbols) = input::traces(
+        [&args.report],
+        &args.input,
+        &args.symbols,
+        &mut Stats::default(),
+    )?;
     let write = match args.format {
         TextOrJson::Text => render::place::write_text,
         TextOrJson::Json => render::place::write_json,

@@ -9,6 +9,7 @@ use kstack::render::{RenderOptions, Renderer, TraceIndex};
 
 use crate::args::{InputArgs, OutputArgs, RedactArgs, SelectArgs, SymbolArgs};
 use crate::exit::Exit;
+use crate::stats::Stats;
 use crate::{input, output, progress};
 
 /// Name every frame of a report.
@@ -46,10 +47,15 @@ pub(crate) struct Symbolicate {
     /// Fail with exit code 4 when a kernel frame stays without a name
     #[arg(long)]
     strict: bool,
+
+    /// Say on standard error how long each stage took, what it read, and the peak of memory
+    #[arg(long)]
+    stats: bool,
 }
 
 pub(crate) fn run(args: &Symbolicate) -> anyhow::Result<Exit> {
-    let (reports, symbols) = input::traces([&args.report], &args.input, &args.symbols)?;
+    let mut stats = Stats::default();
+    let (reports, symbols) = input::traces([&args.report], &args.input, &args.symbols, &mut stats)?;
     let parts = reports.len();
     let mut exit = Exit::Done;
     let mut out = output::open(&args.output)?;
@@ -69,14 +75,20 @@ pub(crate) fn run(args: &Symbolicate) -> anyhow::Result<Exit> {
             },
             ..RenderOptions::default()
         };
+        stats.stage("name the frames");
         if output::is_seen(&args.output) {
             naming = None;
         }
         (args.format.write)(&trace, &options, &mut out)?;
+        stats.stage("write the answer");
         exit = exit.max(Exit::of(&trace, args.strict));
     }
     out.flush()?;
     drop(naming);
-    input::finish(&symbols);
+    let cache = input::finish(&symbols);
+    stats.stage("keep answers");
+    if args.stats {
+        stats.print(&symbols, &cache);
+    }
     Ok(exit)
 }

@@ -1,9 +1,8 @@
 //! Stacks that are the same, once, with who has them.
 
-use std::collections::HashMap;
-
 use super::label::{Label, LabelId, Labels, Owner};
 use super::threads::{ThreadEntry, ThreadIndex, Threads};
+use foldhash::HashMap;
 
 /// Threads whose stacks are the same or nearly so.
 #[derive(Clone, Debug, PartialEq)]
@@ -78,8 +77,8 @@ pub struct IdleGroup {
 /// may differ. Where the kernel side tells nothing but the way of waiting,
 /// user frames count too.
 pub(crate) fn groups(threads: &Threads<'_>, labels: &Labels) -> Vec<Group> {
-    let mut near: HashMap<Vec<LabelId>, usize> = HashMap::new();
-    let mut exact: HashMap<(usize, &[LabelId], &[LabelId]), usize> = HashMap::new();
+    let mut near: HashMap<Vec<LabelId>, usize> = HashMap::default();
+    let mut exact: HashMap<(usize, &[LabelId], &[LabelId]), usize> = HashMap::default();
     let mut groups: Vec<Group> = Vec::new();
     for (index, thread) in threads.all.iter().enumerate() {
         if thread.idle.is_some() || thread.thread.stacks.is_empty() {

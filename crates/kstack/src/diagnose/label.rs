@@ -1,7 +1,6 @@
 //! What stacks are compared by: functions and images, never addresses.
 
-use std::collections::HashMap;
-
+use foldhash::HashMap;
 use kstack_model::{At, Frame, FrameKind, ImageKind, ImageOffset, Side};
 use kstack_symbols::Certainty;
 
@@ -202,7 +201,7 @@ impl<'a> Labeller<'a> {
             }
         };
         let images: Vec<ImageFacts> = trace.images.iter().map(facts).collect();
-        let mut by_name = HashMap::new();
+        let mut by_name = HashMap::default();
         for (index, image) in images.iter().enumerate() {
             if image.owner != Owner::User {
                 by_name.entry(image.name.clone()).or_insert(index);
@@ -212,9 +211,9 @@ impl<'a> Labeller<'a> {
             trace,
             images,
             by_name,
-            by_place: HashMap::new(),
-            by_parts: HashMap::new(),
-            by_content: HashMap::new(),
+            by_place: HashMap::default(),
+            by_parts: HashMap::default(),
+            by_content: HashMap::default(),
             labels: Labels::default(),
         }
     }

@@ -1,7 +1,6 @@
 //! All threads of a report in one list, with the labels of their frames.
 
-use std::collections::HashMap;
-
+use foldhash::HashMap;
 use kstack_model::{Process, Side, Stack, Thread, ThreadRole, ThreadState};
 
 use super::facts;

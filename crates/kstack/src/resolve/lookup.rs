@@ -1,7 +1,8 @@
 //! Each distinct address once, sources in parallel.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
+use foldhash::HashMap;
 use kstack_model::{Address, At, Frame, FrameKind, ImageOffset, Report, Side, VmAddr};
 use kstack_symbols::{Named, SymbolError};
 use rayon::prelude::*;
@@ -31,7 +32,7 @@ pub(super) fn resolutions(
     matched: &Matched<'_>,
     spaces: &Spaces,
 ) -> HashMap<Key, Resolution> {
-    let mut answers = HashMap::new();
+    let mut answers = HashMap::default();
     let mut queries: BTreeMap<SourceId, Vec<Query>> = BTreeMap::new();
     for key in distinct(report) {
         match locate(key, matched, spaces) {

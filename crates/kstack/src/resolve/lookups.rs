@@ -1,7 +1,6 @@
 //! Bare addresses in batches, for scripts that ask for millions.
 
-use std::collections::HashMap;
-
+use foldhash::{HashMap, HashMapExt as _};
 use kstack_model::{Address, At, Frame, FrameKind, Process, Report, Side, Stack, Thread};
 use kstack_symbols::SymbolSet;
 
@@ -74,7 +73,7 @@ impl<'a> Lookups<'a> {
             unused: self.session.unused().to_vec(),
             notes: Vec::new(),
             inferences: Vec::new(),
-            contradictions: HashMap::new(),
+            contradictions: HashMap::default(),
             resolutions,
         }
     }

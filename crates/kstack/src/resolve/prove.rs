@@ -1,7 +1,8 @@
 //! Placements held against the stacks: what is contradicted is withdrawn, what is unplaced is looked for.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
+use foldhash::HashMap;
 use kstack_model::{Basis, Report};
 use kstack_symbols::Role;
 

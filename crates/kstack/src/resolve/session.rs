@@ -1,8 +1,8 @@
 //! Addresses asked for one by one, for text that arrives piece by piece.
 
-use std::collections::HashMap;
 use std::collections::btree_map::{BTreeMap, Entry};
 
+use foldhash::HashMap;
 use kstack_model::{Address, At, FrameKind, Note, Report};
 use kstack_symbols::{Names, SymbolSet, SymbolSource};
 
@@ -90,8 +90,8 @@ impl<'a> Session<'a> {
             unused: self.matched.unused,
             notes: self.matched.notes,
             inferences: Vec::new(),
-            contradictions: HashMap::new(),
-            resolutions: HashMap::new(),
+            contradictions: HashMap::default(),
+            resolutions: HashMap::default(),
         }
     }
 }

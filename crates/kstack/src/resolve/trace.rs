@@ -1,9 +1,9 @@
 //! A report with its answers beside it.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::ops::Range;
 
+use foldhash::HashMap;
 use kstack_model::{
     Address, At, Frame, FrameKind, ImageOffset, LoadedImage, Note, Report, Side, Slide, Uuid,
     VmAddr,

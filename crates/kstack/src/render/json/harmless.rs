@@ -4,7 +4,7 @@
 //! and U+0080 to U+009F too, and a reader does not see marks that reorder or
 //! hide text. A program reads the same string either way.
 
-use std::io::{self, Write};
+use std::io::{self, BufWriter, Write};
 
 use serde::Serialize;
 use serde_json::Serializer;
@@ -12,11 +12,16 @@ use serde_json::ser::{CompactFormatter, Formatter, PrettyFormatter};
 
 use crate::render::escape::is_hidden;
 
+/// Bytes that are handed on at once.
+const BUFFER: usize = 1 << 14;
+
 /// Writes a value over several lines, indented.
 pub(crate) fn write_pretty(value: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
+    // A document is written in pieces of a few bytes, and `out` is behind a pointer to a function.
+    let mut buffer = BufWriter::with_capacity(BUFFER, out);
     let formatter = Harmless(PrettyFormatter::new());
-    value.serialize(&mut Serializer::with_formatter(out, formatter))?;
-    Ok(())
+    value.serialize(&mut Serializer::with_formatter(&mut buffer, formatter))?;
+    buffer.flush()
 }
 
 /// Writes a value on one line.

@@ -55,7 +55,7 @@ pub(super) fn empty() -> Trace {
         ],
         unused: Vec::new(),
         notes: Vec::new(),
-        resolutions: std::collections::HashMap::default(),
+        resolutions: foldhash::HashMap::default(),
     }
 }
 
