@@ -52,7 +52,7 @@ enum Chore {
         /// Only the target of this name, such as arm64-split.
         #[arg(long)]
         target: Option<String>,
-        /// Draw other reports: docs/evidence.md has those of 0, and nothing was tuned on them.
+        /// Draw other reports; docs/evidence.md has those of 0.
         #[arg(long, default_value_t = 0)]
         seed: u64,
         /// Also print each report that did not come out as it should.

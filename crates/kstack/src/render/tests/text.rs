@@ -97,6 +97,10 @@ fn the_images_are_a_table_with_the_name_last() {
 
     Files that match no image:
         /k/other.kext (com.example.other) (UUID 44444444-4444-4444-4444-444444444444): no image of the report has this UUID
+
+    Notes:
+        offset 0x40: 12 bytes skipped
+        one kext is missing
     ");
 }
 

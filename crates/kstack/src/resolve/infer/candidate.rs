@@ -33,8 +33,8 @@ pub struct Candidate {
     pub surplus: f64,
 }
 
-/// What must be left when the places tried are paid for: chance gets there once in eight thousand times at most.
-const MARGIN: f64 = 13.0;
+/// What must be left when the places tried are paid for: chance gets there once in 65,000 times at most.
+const MARGIN: f64 = 16.0;
 
 /// A place that is less likely than another by this many bits is no rival.
 const APART: f64 = 8.0;
