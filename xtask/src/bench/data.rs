@@ -21,8 +21,6 @@ const COPIES: usize = 10;
 /// Small images, and compiled files in each.
 pub(crate) const KEXTS: usize = 20;
 const FILES_IN_KEXT: usize = 6;
-/// Where the kernel is linked.
-const BASE: &str = "0xffffff8000200000";
 
 /// Long enough for header and load commands.
 const HEAD: u64 = 1 << 16;
@@ -60,18 +58,17 @@ pub(crate) fn make(root: &Path) -> Result<Data> {
         .map(|file| compile(&objects, file))
         .collect::<Result<_>>()?;
     for (number, files) in compiled.chunks(FILES_IN_KEXT).enumerate() {
-        link(&data.path(&format!("kext{number:02}")), files, None)?;
+        link(&data.path(&format!("kext{number:02}")), files)?;
     }
     for doubling in DOUBLINGS {
         link(
             &data.path(&format!("part{doubling}")),
             &compiled[..FILES / doubling],
-            None,
         )?;
     }
     if !data.path("kernel.dSYM").exists() {
         let copies = copies(&objects, &compiled)?;
-        link(&data.path("kernel"), &copies, Some(BASE))?;
+        link(&data.path("kernel"), &copies)?;
         for copy in copies {
             fs::remove_file(copy)?;
         }
@@ -158,7 +155,7 @@ fn exchange(bytes: &mut [u8], from: &[u8], to: &[u8]) {
     }
 }
 
-fn link(image: &Path, objects: &[PathBuf], base: Option<&str>) -> Result<()> {
+fn link(image: &Path, objects: &[PathBuf]) -> Result<()> {
     let dsym = image.with_extension("dSYM");
     if dsym.exists() {
         return Ok(());
@@ -167,9 +164,6 @@ fn link(image: &Path, objects: &[PathBuf], base: Option<&str>) -> Result<()> {
     ld.args(["-arch", "x86_64", "-bundle", "-no_fixup_chains"])
         .args(["-platform_version", "macos", "10.9", "10.9"])
         .args(["-undefined", "dynamic_lookup"]);
-    if let Some(base) = base {
-        ld.args(["-image_base", base]);
-    }
     run_quietly(ld.args(objects).arg("-o").arg(image))?;
     // An interrupted run must not leave half of one under its name.
     let unfinished = image.with_extension("unfinished");
