@@ -8,6 +8,7 @@ mod output;
 mod pager;
 mod places;
 mod progress;
+mod sources;
 
 use std::process::ExitCode;
 

@@ -67,5 +67,6 @@ pub use names::Names;
 pub use relink::{Linked, link};
 pub use set::{Request, Role, StatedPlace, SymbolFile, SymbolSet};
 pub use source::{
-    Certainty, Detail, FileKind, ImageIdentity, Named, Section, Segment, SourceFrame, SymbolSource,
+    Certainty, Detail, Excerpt, FileKind, ImageIdentity, Named, Section, Segment, SourceFrame,
+    SymbolSource,
 };

@@ -12,7 +12,8 @@ use kstack::{Lookups, ResolveOptions, Trace};
 use super::images::TextOrJson;
 use crate::args::{OutputArgs, Placed, number};
 use crate::exit::Exit;
-use crate::{input, output};
+use crate::sources::SourceArgs;
+use crate::{input, output, sources};
 
 /// Bytes of standard input that are read at once.
 const PIPED: usize = 256 << 10;
@@ -52,6 +53,9 @@ pub(crate) struct Lookup {
     format: TextOrJson,
 
     #[command(flatten)]
+    source: SourceArgs,
+
+    #[command(flatten)]
     output: OutputArgs,
 }
 
@@ -74,7 +78,9 @@ pub(crate) fn run(args: &Lookup) -> anyhow::Result<Exit> {
     let typed = typed(args)?;
     let mut out = output::open(&args.output)?;
     let mut answer = |addresses: &[Address]| -> anyhow::Result<()> {
-        write(args, &lookups.batch(addresses, kind(args)), &mut out)?;
+        let mut trace = lookups.batch(addresses, kind(args));
+        sources::add(&args.source, &mut trace);
+        write(args, &trace, &mut out)?;
         // Whoever waits for the answers before asking on gets them.
         Ok(out.flush()?)
     };

@@ -9,7 +9,8 @@ use kstack::render::{RenderOptions, Renderer, TraceIndex};
 
 use crate::args::{InputArgs, OutputArgs, SelectArgs, SymbolArgs};
 use crate::exit::Exit;
-use crate::{input, output, progress};
+use crate::sources::SourceArgs;
+use crate::{input, output, progress, sources};
 
 /// Name every frame of a report.
 #[derive(Args, Debug)]
@@ -18,6 +19,7 @@ Examples:
   kstack symbolicate stackshot.log --kext spl.kext --kext zfs.kext --kextstat kextstat.txt
   kstack symbolicate stackshot.log --kernel mach_kernel --kext zfs.kext@0xffffff7f80f00000
   kstack symbolicate stackshot.log --symbols ~/builds --process zpool --format markdown -o report.md
+  kstack symbolicate panic.log --kext zfs.kext --source ~/zfs --remap-path /Users/builder/zfs=
   pbpaste | kstack symbolicate - --kext zfs.kext --only-kexts")]
 pub(crate) struct Symbolicate {
     /// The report; - for standard input
@@ -38,6 +40,9 @@ pub(crate) struct Symbolicate {
     format: &'static Renderer,
 
     #[command(flatten)]
+    source: SourceArgs,
+
+    #[command(flatten)]
     output: OutputArgs,
 
     /// Fail with exit code 4 when a kernel frame stays without a name
@@ -53,6 +58,7 @@ pub(crate) fn run(args: &Symbolicate) -> anyhow::Result<Exit> {
     for (index, report) in reports.into_iter().enumerate() {
         let naming = progress::start("naming the frames");
         let mut trace = kstack::resolve(report, &symbols, &args.symbols.options());
+        sources::add(&args.source, &mut trace);
         output::redact(&args.output, slice::from_mut(&mut trace));
         let options = RenderOptions {
             color: output::color(&args.output),

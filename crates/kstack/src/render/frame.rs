@@ -1,7 +1,7 @@
 //! What one frame shows: its name, where it lies, and how far that can be trusted.
 
 use kstack_model::{Address, At, Frame, ImageOffset, Said};
-use kstack_symbols::{Certainty, Named, SourceFrame};
+use kstack_symbols::{Certainty, Excerpt, Named, SourceFrame};
 
 use super::document::Document;
 use crate::resolve::{Contradiction, Resolution, SpaceId, Why};
@@ -80,6 +80,8 @@ pub(crate) struct SourcePlace<'a> {
     pub(crate) column: Option<u32>,
     /// The line is that of another instruction of the function: this one has none.
     pub(crate) nearby: bool,
+    /// The lines around it.
+    pub(crate) excerpt: Option<&'a Excerpt>,
 }
 
 /// What a reader should know before trusting a line.
@@ -320,6 +322,7 @@ pub(super) fn found_place(function: &SourceFrame) -> Option<SourcePlace<'_>> {
     let place = source_place(function.file.as_deref(), function.line, function.column)?;
     Some(SourcePlace {
         nearby: function.nearby,
+        excerpt: function.excerpt.as_ref(),
         ..place
     })
 }
@@ -337,6 +340,7 @@ fn source_place(
         line,
         column,
         nearby: false,
+        excerpt: None,
     })
 }
 

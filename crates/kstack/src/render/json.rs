@@ -7,7 +7,7 @@ mod waits;
 use std::io::{self, Write};
 
 use kstack_model::{self as model, Basis, Position, Side, SlideOf, StackEnd};
-use kstack_symbols::{Certainty, Named};
+use kstack_symbols::{Certainty, Named, SourceFrame};
 
 use super::words;
 use super::{RenderOptions, Renderer, TraceIndex, wire};
@@ -325,6 +325,7 @@ fn with_names<'a>(plain: wire::Frame<'a>, named: &'a Named) -> wire::Frame<'a> {
         line: function.line,
         column: function.column,
         nearby: function.nearby,
+        source: source(function),
     });
     wire::Frame {
         symbol: Some(&named.name),
@@ -335,9 +336,18 @@ fn with_names<'a>(plain: wire::Frame<'a>, named: &'a Named) -> wire::Frame<'a> {
         line: own.and_then(|own| own.line),
         column: own.and_then(|own| own.column),
         nearby: own.is_some_and(|own| own.nearby),
+        source: own.and_then(source),
         inlined: inlined.collect(),
         ..plain
     }
+}
+
+fn source(function: &SourceFrame) -> Option<wire::Source<'_>> {
+    let excerpt = function.excerpt.as_ref()?;
+    Some(wire::Source {
+        first_line: excerpt.first,
+        lines: &excerpt.lines,
+    })
 }
 
 fn said(said_: &model::Said) -> wire::Said<'_> {

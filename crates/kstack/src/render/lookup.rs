@@ -6,7 +6,7 @@ use super::RenderOptions;
 use super::document::Document;
 use super::frame;
 use super::json::{Writer, harmless};
-use super::stacks::{COLORS, PLAIN, write_line};
+use super::stacks::{COLORS, PLAIN, write_excerpt, write_line};
 use crate::resolve::{SpaceId, Trace};
 use kstack_model::Frame;
 
@@ -23,6 +23,7 @@ pub fn write_text(trace: &Trace, options: &RenderOptions, out: &mut dyn Write) -
         frame::lines(&document, space, frame, &mut lines);
         for line in lines.drain(..) {
             write_line(&line, style, out)?;
+            write_excerpt(&line, 0, style, out)?;
         }
     }
     Ok(())

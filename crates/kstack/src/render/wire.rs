@@ -313,6 +313,8 @@ pub(crate) struct Frame<'a> {
     pub(crate) column: Option<u32>,
     #[serde(skip_serializing_if = "is_false")]
     pub(crate) nearby: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) source: Option<Source<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) inlined: Vec<Inlined<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -337,6 +339,15 @@ pub(crate) struct Inlined<'a> {
     pub(crate) column: Option<u32>,
     #[serde(skip_serializing_if = "is_false")]
     pub(crate) nearby: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) source: Option<Source<'a>>,
+}
+
+/// Lines of a source file.
+#[derive(Debug, Serialize)]
+pub(crate) struct Source<'a> {
+    pub(crate) first_line: u32,
+    pub(crate) lines: &'a [String],
 }
 
 #[derive(Debug, Serialize)]

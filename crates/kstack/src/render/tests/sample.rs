@@ -108,6 +108,7 @@ pub(super) fn source(function: &str, file: &str, line: u32, column: u32) -> Sour
         line: Some(line),
         column: Some(column),
         nearby: false,
+        excerpt: None,
     }
 }
 
