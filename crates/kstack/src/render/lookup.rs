@@ -20,7 +20,7 @@ pub fn write_text(trace: &Trace, options: &RenderOptions, out: &mut dyn Write) -
     let style = if options.color { COLORS } else { PLAIN };
     let mut lines = Vec::new();
     for (space, frame) in frames(trace) {
-        frame::lines(&document, space, frame, &mut lines);
+        frame::lines(&document, space, frame, None, &mut lines);
         for line in lines.drain(..) {
             write_line(&line, style, out)?;
             write_excerpt(&line, 0, style, out)?;
@@ -37,7 +37,7 @@ pub fn write_text(trace: &Trace, options: &RenderOptions, out: &mut dyn Write) -
 pub fn write_json(trace: &Trace, options: &RenderOptions, out: &mut dyn Write) -> io::Result<()> {
     let writer = Writer::new(trace, options);
     for (space, frame) in frames(trace) {
-        harmless::write_compact(&writer.frame(space, frame), out)?;
+        harmless::write_compact(&writer.frame(space, frame, None), out)?;
         out.write_all(b"\n")?;
     }
     Ok(())

@@ -332,6 +332,16 @@ fn write_marks(marks: &Marks<'_>, style: Palette, out: &mut dyn Write) -> io::Re
         Some(why) => write!(out, " {mark}[{why}]{mark:#}")?,
         None => {}
     }
+    if let Some(made) = marks.made {
+        write!(out, " {mark}[{made}]{mark:#}")?;
+    }
+    if let Some(entered) = marks.entered {
+        let entered = Visible(entered);
+        write!(
+            out,
+            " {mark}[entered through {entered}, which the stack does not show]{mark:#}"
+        )?;
+    }
     if marks.other_build {
         write!(out, " {mark}[from another build: the UUIDs differ]{mark:#}")?;
     }

@@ -306,6 +306,10 @@ pub(crate) struct Frame<'a> {
     #[serde(skip_serializing_if = "is_false")]
     pub(crate) other_build: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) made: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) entered_through: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) file: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) line: Option<u32>,

@@ -74,6 +74,7 @@ impl<'a> Lookups<'a> {
             unused: self.session.unused().to_vec(),
             notes: Vec::new(),
             inferences: Vec::new(),
+            entered: HashMap::new(),
             contradictions: HashMap::new(),
             resolutions,
         }

@@ -34,6 +34,7 @@ pub(super) fn empty() -> Trace {
     report.kernel.basis = Basis::Unslid;
     Trace {
         inferences: Vec::new(),
+        entered: Default::default(),
         contradictions: Default::default(),
         report,
         images: vec![
