@@ -2,6 +2,7 @@
 
 mod args;
 mod cmd;
+mod cut_short;
 mod exit;
 mod input;
 mod output;
@@ -18,6 +19,7 @@ use crate::args::{Cli, Command};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    cut_short::watch();
     let done = match &cli.command {
         Command::Symbolicate(args) => cmd::symbolicate::run(args),
         Command::Diagnose(args) => cmd::diagnose::run(args),
