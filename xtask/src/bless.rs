@@ -1,4 +1,4 @@
-//! `cargo xtask bless`: rewrites the goldens of the samples with what kstack prints now.
+//! `cargo xtask bless`: rewrites the goldens of the samples, and the runs in the book, with what kstack prints now.
 
 use std::path::Path;
 
@@ -6,18 +6,17 @@ use anyhow::Result;
 
 use crate::tool::{run, tool};
 
-/// Lets the test that compares the goldens write them.
+/// Lets the tests that compare the goldens and the pages of the book write them.
 pub(crate) fn rewrite(root: &Path) -> Result<()> {
-    let mut cargo = tool(env!("CARGO"));
-    cargo.current_dir(root).env("KSTACK_BLESS", "1");
-    run(cargo
-        .args([
-            "test",
-            "--quiet",
-            "--package",
-            "kstack-cli",
-            "--test",
-            "samples",
-        ])
-        .arg("every_sample_prints"))
+    for (file, test) in [
+        ("samples", "every_sample_prints"),
+        ("book", "every_shown_run"),
+    ] {
+        let mut cargo = tool(env!("CARGO"));
+        cargo.current_dir(root).env("KSTACK_BLESS", "1");
+        run(cargo
+            .args(["test", "--quiet", "--package", "kstack-cli"])
+            .args(["--test", file, test]))?;
+    }
+    Ok(())
 }

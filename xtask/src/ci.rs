@@ -5,6 +5,8 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
 
+use crate::book;
+use crate::browser;
 use crate::tool::{run, tool};
 
 /// The command that the README gives for the tests. The goldens of the samples are among them.
@@ -36,5 +38,7 @@ pub(crate) fn check(root: &Path) -> Result<()> {
     run(cargo()
         .args(["doc", "--workspace", "--no-deps"])
         .env("RUSTDOCFLAGS", "-D warnings"))?;
-    run(cargo().args(TEST))
+    run(cargo().args(TEST))?;
+    book::build(root)?;
+    browser::check_if_possible(root)
 }

@@ -6,10 +6,13 @@
 )]
 
 mod bless;
+mod book;
+mod browser;
 mod ci;
 mod evidence;
 mod fuzz;
 mod macho;
+mod man;
 mod oracle;
 mod samples;
 mod tool;
@@ -23,10 +26,16 @@ use clap::Parser;
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask")]
 enum Chore {
-    /// Run what every change has to pass: format, lints, docs, tests.
+    /// Run what every change has to pass: format, lints, docs, tests, the book.
     Ci,
-    /// Rewrite the goldens of the samples with what kstack prints now.
+    /// Rewrite the goldens of the samples and the runs in the book with what kstack prints now.
     Bless,
+    /// Build the book from docs/.
+    Book,
+    /// Use the pages that kstack writes in Chromium, and take screenshots (needs chromium).
+    Browser,
+    /// Write the manual pages to target/man/man1.
+    Man,
     /// Rebuild the sample files from their sources (needs clang, lld and llvm 19).
     Samples,
     /// Compare kstack with llvm-symbolizer (needs clang, lld and llvm 19).
@@ -42,12 +51,19 @@ enum Chore {
         /// Only the target of this name, such as arm64-split.
         #[arg(long)]
         target: Option<String>,
+        /// Draw other reports: docs/evidence.md has those of 0, and nothing was tuned on them.
+        #[arg(long, default_value_t = 0)]
+        seed: u64,
+        /// Also print each report that did not come out as it should.
+        #[arg(long)]
+        explain: bool,
     },
     /// Feed any bytes to every parser and loader (needs cargo-fuzz and a C++ compiler).
     Fuzz {
         /// How long each target runs.
         seconds: u64,
-        /// A target: the name of a format, or parse, dump, join, annotate, zlog, zones, symbols, bundle, trace;
+        /// A target: the name of a format, or parse, dump, join, annotate, zlog, zones, symbols, bundle,
+        /// cache, trace;
         /// all when left out.
         target: Option<String>,
     },
@@ -60,13 +76,25 @@ fn main() -> Result<()> {
     match Chore::parse() {
         Chore::Ci => ci::check(root),
         Chore::Bless => bless::rewrite(root),
+        Chore::Book => book::build(root),
+        Chore::Browser => browser::check(root),
+        Chore::Man => man::write(root),
         Chore::Samples => samples::build(root),
         Chore::Oracle => oracle::compare_all(root),
         Chore::Evidence {
             draws,
             images,
             target,
-        } => evidence::measure(root, draws, images, target.as_deref()),
+            seed,
+            explain,
+        } => {
+            let sample = evidence::Sample {
+                draws,
+                seed,
+                explain,
+            };
+            evidence::measure(root, sample, images, target.as_deref())
+        }
         Chore::Fuzz { seconds, target } => fuzz::run_all(root, seconds, target.as_deref()),
     }
 }

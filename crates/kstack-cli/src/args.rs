@@ -55,10 +55,17 @@ pub(crate) enum Command {
     Lldb(cmd::lldb::Lldb),
     /// Remember which files in a folder have which UUID, for later runs
     Index(cmd::index::IndexArgs),
+    /// Show or clear the answers that are kept between runs
+    Cache(cmd::cache::CacheArgs),
     /// Add names to the addresses in any text
     Annotate(cmd::annotate::Annotate),
     /// List what kstack reads and writes
     Formats(cmd::formats::Formats),
+    /// Print what makes a shell complete kstack's commands and options
+    Completions(cmd::completions::Completions),
+    /// Write the manual pages into a folder
+    #[command(hide = true)]
+    Manual(cmd::manual::Manual),
 }
 
 /// The report to read.
@@ -107,6 +114,10 @@ pub(crate) struct SymbolArgs {
     /// The slice to use of fat files, such as arm64e
     #[arg(long, value_name = "ARCH")]
     pub(crate) arch: Option<Arch>,
+
+    /// Neither use nor keep answers of earlier runs (see `kstack cache`)
+    #[arg(long)]
+    pub(crate) no_cache: bool,
 
     /// Use a file although its UUID is not the report's; every name from it is marked
     #[arg(long)]
@@ -176,7 +187,11 @@ pub(crate) struct OutputArgs {
     /// Print the answer without a pager
     #[arg(long, conflicts_with = "pager")]
     pub(crate) no_pager: bool,
+}
 
+/// What is left out of a report that goes to strangers.
+#[derive(Args, Debug)]
+pub(crate) struct RedactArgs {
     /// Replace names of processes, paths, user names and boot arguments by placeholders
     #[arg(long)]
     pub(crate) redact: bool,

@@ -173,6 +173,7 @@ fn state_slide(report: &mut Report, given: Slide) {
 
 fn read(path: &Path, format: Option<&str>) -> anyhow::Result<Vec<Report>> {
     let bytes = bytes(path)?;
+    let _reading = progress::start(&format!("reading {}", path.display()));
     let limits = Limits::default();
     let reports = match format {
         Some(name) => parse_as(named(name)?, &bytes, &limits),
@@ -231,9 +232,30 @@ pub(crate) fn symbols<'a>(
         requests.extend(bare(Role::Found, &places::usual()));
     }
     let reading = progress::start("reading symbol files");
-    let symbols = SymbolSet::open(&requests);
+    let mut symbols = SymbolSet::open(&requests);
     drop(reading);
+    keep_answers(&mut symbols, args.no_cache);
     symbols
+}
+
+/// Lets the symbol files use and keep answers between runs.
+pub(crate) fn keep_answers(symbols: &mut SymbolSet, no_cache: bool) {
+    if let Some(cache) = places::cache().filter(|_| !no_cache) {
+        symbols.keep_in(cache);
+    }
+}
+
+/// Says what was wrong with symbol files, and keeps the answers of the others: when all is printed.
+pub(crate) fn finish(symbols: &SymbolSet) {
+    complain_about(symbols);
+    save_answers(symbols);
+}
+
+/// Keeps the answers of this run, or says why not.
+pub(crate) fn save_answers(symbols: &SymbolSet) {
+    for remark in symbols.save_answers().remarks {
+        output::complain(&remark);
+    }
 }
 
 /// Says which symbol files could not be used, beside the answer that has them too.

@@ -34,9 +34,12 @@ fn main() -> ExitCode {
         Command::Lookup(args) => cmd::lookup::run(args),
         Command::Link(args) => cmd::link::run(args),
         Command::Lldb(args) => cmd::lldb::run(args),
+        Command::Cache(args) => cmd::cache::run(args),
         Command::Index(args) => cmd::index::run(args),
         Command::Annotate(args) => cmd::annotate::run(args),
         Command::Formats(args) => cmd::formats::run(args),
+        Command::Completions(args) => cmd::completions::run(args),
+        Command::Manual(args) => cmd::manual::run(args),
     };
     match done {
         Ok(exit) => exit.into(),

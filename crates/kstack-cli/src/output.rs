@@ -8,8 +8,8 @@ use anyhow::Context;
 use kstack::Trace;
 use kstack::render::{RENDERERS, Renderer};
 
-use crate::args::{OutputArgs, When};
-use crate::pager::Pager;
+use crate::args::{OutputArgs, RedactArgs, When};
+use crate::pager::Paged;
 
 /// The writer that was asked for. It must be flushed.
 pub(crate) fn open(args: &OutputArgs) -> anyhow::Result<Box<dyn Write>> {
@@ -18,10 +18,7 @@ pub(crate) fn open(args: &OutputArgs) -> anyhow::Result<Box<dyn Write>> {
             let file = File::create(path).with_context(|| format!("writing {}", path.display()))?;
             Box::new(BufWriter::new(file))
         }
-        _ if wants_pager(args) => match Pager::start() {
-            Some(pager) => Box::new(BufWriter::with_capacity(1 << 16, pager)),
-            None => Box::new(BufWriter::with_capacity(1 << 16, io::stdout().lock())),
-        },
+        _ if wants_pager(args) => Box::new(BufWriter::with_capacity(1 << 16, Paged::default())),
         _ => Box::new(BufWriter::with_capacity(1 << 16, io::stdout().lock())),
     })
 }
@@ -36,9 +33,15 @@ fn wants_pager(args: &OutputArgs) -> bool {
     }
 }
 
+/// Whether a person sees the answer as it is written: then nothing else need tell that it is coming.
+pub(crate) fn is_seen(args: &OutputArgs) -> bool {
+    let file = args.output.as_ref().filter(|path| path.as_os_str() != "-");
+    file.is_none() && io::stdout().is_terminal()
+}
+
 /// How wide the terminal is, when the answer goes to one.
 pub(crate) fn columns(args: &OutputArgs) -> Option<usize> {
-    if args.output.is_some() || !io::stdout().is_terminal() {
+    if !is_seen(args) {
         return None;
     }
     terminal_size::terminal_size().map(|(width, _)| usize::from(width.0))
@@ -68,19 +71,19 @@ pub(crate) fn renderer(name: &str) -> Result<&'static Renderer, String> {
 }
 
 /// The traces without what is private, if that was asked for.
-pub(crate) fn redact(args: &OutputArgs, traces: &mut [Trace]) {
+pub(crate) fn redact(args: &RedactArgs, traces: &mut [Trace]) {
     if args.redact {
         kstack::redact(traces);
     }
 }
 
 /// The command to show, if it may be: it names files and processes.
-pub(crate) fn shown_command(args: &OutputArgs) -> Option<String> {
+pub(crate) fn shown_command(args: &RedactArgs) -> Option<String> {
     (!args.redact).then(command_line)
 }
 
 /// The command as typed, quoted so that a shell reads it back.
-fn command_line() -> String {
+pub(crate) fn command_line() -> String {
     let mut line = "kstack".to_owned();
     for argument in env::args_os().skip(1) {
         line.push(' ');

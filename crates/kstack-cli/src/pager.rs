@@ -1,19 +1,56 @@
 //! A program that shows the answer page by page.
 
 use std::env;
-use std::io::{self, Write};
+use std::io::{self, StdoutLock, Write};
 use std::process::{Child, ChildStdin, Command, Stdio};
+
+/// The answer to a person at a terminal. The pager starts with the first byte: what fails before that
+/// leaves the screen alone, and what is shown while the answer is worked out has it for itself.
+#[derive(Debug, Default)]
+pub(crate) struct Paged(Option<To>);
+
+#[derive(Debug)]
+enum To {
+    Pager(Pager),
+    Stdout(StdoutLock<'static>),
+}
+
+impl Paged {
+    fn to(&mut self) -> &mut dyn Write {
+        let to = self.0.get_or_insert_with(|| match Pager::start() {
+            Some(pager) => To::Pager(pager),
+            None => To::Stdout(io::stdout().lock()),
+        });
+        match to {
+            To::Pager(pager) => pager,
+            To::Stdout(stdout) => stdout,
+        }
+    }
+}
+
+impl Write for Paged {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.to().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match &mut self.0 {
+            Some(_) => self.to().flush(),
+            None => Ok(()),
+        }
+    }
+}
 
 /// A running pager. Dropping it closes its input and waits until its user leaves it.
 #[derive(Debug)]
-pub(crate) struct Pager {
+struct Pager {
     child: Child,
     input: Option<ChildStdin>,
 }
 
 impl Pager {
     /// Starts the pager of the user; `None` when there is none to start: the answer is then printed as it is.
-    pub(crate) fn start() -> Option<Pager> {
+    fn start() -> Option<Pager> {
         let program = env::var("KSTACK_PAGER").or_else(|_| env::var("PAGER"));
         let program = program.ok().or_else(less)?;
         // Both are how people say that they want none.
@@ -24,6 +61,9 @@ impl Pager {
         // Quit when all fits, show colours, leave the screen as it is.
         if env::var_os("LESS").is_none() {
             command.env("LESS", "FRX");
+        }
+        if env::var_os("LV").is_none() {
+            command.env("LV", "-c");
         }
         let mut child = command.stdin(Stdio::piped()).spawn().ok()?;
         let input = child.stdin.take();

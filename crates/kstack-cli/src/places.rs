@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use etcetera::base_strategy::{BaseStrategy, choose_native_strategy};
 use kstack::model::{Report, Uuid};
-use kstack::symbols::Index;
+use kstack::symbols::{Cache, Index};
 
 use crate::output;
 
@@ -13,6 +13,23 @@ use crate::output;
 pub(crate) fn index() -> Option<PathBuf> {
     let folders = choose_native_strategy().ok()?;
     Some(folders.cache_dir().join("kstack").join("index"))
+}
+
+/// Where answers are kept between runs: `$KSTACK_CACHE_DIR`, else the user's folder for caches. `None` where
+/// the variable is empty, and for a user without a home.
+///
+/// A development build keeps none unless it is told where: answers of other code would hide what was changed.
+pub(crate) fn cache() -> Option<Cache> {
+    if let Some(told) = std::env::var_os("KSTACK_CACHE_DIR") {
+        return (!told.is_empty()).then(|| Cache::new(told.into()));
+    }
+    if cfg!(debug_assertions) {
+        return None;
+    }
+    let folders = choose_native_strategy().ok()?;
+    Some(Cache::new(
+        folders.cache_dir().join("kstack").join("answers"),
+    ))
 }
 
 /// Folders of a Mac that hold kernels, kexts and dSYMs: those of this machine that are there.

@@ -46,3 +46,14 @@ fn cat_and_nothing_are_ways_to_say_that_no_pager_is_wanted() {
 fn a_pager_that_is_left_early_is_no_error() {
     text(&run(&["--pager"], "true"));
 }
+
+#[test]
+fn a_pager_came_up_although_there_was_nothing_to_show() {
+    let output = Command::new(env!("CARGO_BIN_EXE_kstack"))
+        .args(["symbolicate", "no-such-report", "--pager"])
+        .env("KSTACK_PAGER", "echo paged")
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(3));
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "");
+}

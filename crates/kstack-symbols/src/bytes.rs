@@ -14,15 +14,24 @@ pub(crate) struct Bytes {
 }
 
 enum File {
-    Mapped(Mmap),
+    Mapped(Mmap, Stamp),
     Owned(Vec<u8>),
 }
 
+/// What a file was like when it was opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Stamp {
+    /// Its size in bytes.
+    pub(crate) size: u64,
+    /// When it was changed last, in nanoseconds since 1970.
+    pub(crate) changed: u128,
+}
+
 impl Bytes {
-    pub(crate) fn mapped(map: Mmap) -> Bytes {
+    pub(crate) fn mapped(map: Mmap, stamp: Stamp) -> Bytes {
         let range = 0..map.len();
         Bytes {
-            file: Arc::new(File::Mapped(map)),
+            file: Arc::new(File::Mapped(map, stamp)),
             range,
         }
     }
@@ -37,10 +46,23 @@ impl Bytes {
 
     pub(crate) fn as_slice(&self) -> &[u8] {
         let file: &[u8] = match &*self.file {
-            File::Mapped(map) => map,
+            File::Mapped(map, _) => map,
             File::Owned(bytes) => bytes,
         };
         file.get(self.range.clone()).unwrap_or_default()
+    }
+
+    /// What the file was like; `None` for bytes that are not a file's own, such as unpacked ones.
+    pub(crate) fn stamp(&self) -> Option<Stamp> {
+        match &*self.file {
+            File::Mapped(_, stamp) => Some(*stamp),
+            File::Owned(_) => None,
+        }
+    }
+
+    /// Which part of the file they are.
+    pub(crate) fn range(&self) -> &Range<usize> {
+        &self.range
     }
 
     /// A part of these bytes; what reaches past their end is cut off.

@@ -30,6 +30,7 @@
 mod bounds;
 mod bundle;
 mod bytes;
+mod cache;
 mod callsites;
 mod collection;
 mod debug_map;
@@ -60,6 +61,7 @@ mod source;
 mod table;
 mod unpack;
 
+pub use cache::{Cache, CacheEntry};
 pub use callsites::{After, CallSites, Code, Reach, Target};
 pub use collection::Collection;
 pub use error::{SymbolError, SymbolErrorKind};
@@ -67,7 +69,7 @@ pub use index::{Index, Indexed};
 pub use made::Made;
 pub use names::Names;
 pub use relink::{Linked, link};
-pub use set::{Request, Role, StatedPlace, SymbolFile, SymbolSet};
+pub use set::{CacheUse, Request, Role, StatedPlace, SymbolFile, SymbolSet};
 pub use source::{
     Certainty, Detail, Excerpt, FileKind, ImageIdentity, Named, Section, Segment, SourceFrame,
     SymbolSource,

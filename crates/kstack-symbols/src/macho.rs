@@ -312,6 +312,21 @@ impl Image {
         mapped.find_map(|segment| segment.from(address, bytes).filter(|rest| !rest.is_empty()))
     }
 
+    /// Whether a segment of this name is loaded: all but the link editor's tables.
+    pub(crate) fn is_mapped(segment: &str) -> bool {
+        segment != "__LINKEDIT"
+    }
+
+    /// Whether a segment of this name holds data, such as tables of pointers.
+    pub(crate) fn is_data(segment: &str) -> bool {
+        segment.starts_with("__DATA")
+    }
+
+    /// Whether its pointers have eight bytes.
+    pub(crate) fn is_64_bit(&self) -> bool {
+        self.ctx.container == Container::Big
+    }
+
     /// Where a linked address lies in the slice.
     pub(crate) fn offset_of(&self, address: u64) -> Option<usize> {
         let mut mapped = self.mapped.iter();
@@ -469,6 +484,8 @@ fn section(raw: &RawSection) -> Section {
     let is_code = raw.flags & instructions != 0 || name == "__text";
     Section {
         range: VmAddr(raw.addr)..VmAddr(raw.addr.saturating_add(raw.size)),
+        // A power of two; a larger one than a page is damage, or more than any loader keeps.
+        alignment: 1 << raw.align.min(14),
         is_code,
         name,
     }

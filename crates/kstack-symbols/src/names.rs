@@ -76,10 +76,26 @@ impl<'a> Names<'a> {
         if !self.is_code(at) {
             return Ok(None);
         }
+        let Some(entry) = self.source.entry() else {
+            return self.ask(at);
+        };
+        if let Some(known) = entry.at(at.0) {
+            return Ok(known);
+        }
+        let named = self.ask(at)?;
+        // What damage has cost is found out again, and told again, by every run.
+        if self.damage.is_none() {
+            entry.keep(at.0, named.as_ref());
+        }
+        Ok(named)
+    }
+
+    /// Asks the files themselves.
+    fn ask(&mut self, at: VmAddr) -> Result<Option<Named>, SymbolError> {
         let answer = match self.ask_dwarf(at.0) {
             Ok(answer) => answer,
             Err(why) => {
-                let found = self.ask_table(at.0, &Answer::default());
+                let found = self.ask_table(at.0, Vec::new());
                 self.damage.get_or_insert_with(|| why.clone());
                 return match found {
                     Some(named) => Ok(Some(named)),
@@ -87,10 +103,11 @@ impl<'a> Names<'a> {
                 };
             }
         };
-        if let Some(function) = &answer.function {
-            return Ok(Some(self.by_dwarf(at.0, function, answer.frames.clone())));
-        }
-        Ok(self.ask_table(at.0, &answer))
+        let Answer { function, frames } = answer;
+        Ok(match function {
+            Some(function) => Some(self.by_dwarf(at.0, &function, frames)),
+            None => self.ask_table(at.0, frames),
+        })
     }
 
     /// The first damage this session met in the debug information, as a fragment.
@@ -217,9 +234,9 @@ impl<'a> Names<'a> {
         symbol.map_or_else(|| made_up(start), |name| name.text(&self.files))
     }
 
-    /// Asks symbol tables, exports and function starts. `answer` is what DWARF
+    /// Asks symbol tables, exports and function starts. `frames` is what DWARF
     /// says here: nothing, or a line without a function.
-    fn ask_table(&self, at: u64, answer: &Answer) -> Option<Named> {
+    fn ask_table(&self, at: u64, mut frames: Vec<SourceFrame>) -> Option<Named> {
         let found = self.source.table().at(at)?;
         if self.ends_before(&found, at) {
             return None;
@@ -229,7 +246,6 @@ impl<'a> Names<'a> {
             None => made_up(found.start.0),
         };
         let name = demangle(&raw);
-        let mut frames = answer.frames.clone();
         for frame in &mut frames {
             name_frame(frame, &raw, &name);
         }

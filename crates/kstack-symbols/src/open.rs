@@ -1,4 +1,4 @@
-//! The file system: the only file here that touches it, but for the index.
+//! The file system: the only file here that touches it, but for the index and the cache.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -8,7 +8,7 @@ use std::time::UNIX_EPOCH;
 use memmap2::Mmap;
 use walkdir::WalkDir;
 
-use crate::bytes::Bytes;
+use crate::bytes::{Bytes, Stamp};
 use crate::slices::is_mach_o;
 use crate::{SymbolError, SymbolErrorKind};
 
@@ -34,6 +34,12 @@ pub(crate) fn map(path: &Path) -> Result<Bytes, SymbolErrorKind> {
     if metadata.len() == 0 {
         return Err(SymbolErrorKind::Empty);
     }
+    let changed = metadata.modified().ok();
+    let changed = changed.and_then(|changed| changed.duration_since(UNIX_EPOCH).ok());
+    let stamp = Stamp {
+        size: metadata.len(),
+        changed: changed.map_or(0, |changed| changed.as_nanos()),
+    };
     #[expect(
         unsafe_code,
         reason = "a file mapped read-only can be changed by others while it is read; \
@@ -41,7 +47,7 @@ pub(crate) fn map(path: &Path) -> Result<Bytes, SymbolErrorKind> {
                   and every reader of them checks what it reads"
     )]
     let map = unsafe { Mmap::map(&file) };
-    map.map(Bytes::mapped).map_err(unreadable)
+    map.map(|map| Bytes::mapped(map, stamp)).map_err(unreadable)
 }
 
 /// Reads an `Info.plist`; `None` where there is none.

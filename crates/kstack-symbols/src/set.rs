@@ -6,6 +6,7 @@ use std::sync::Arc;
 use kstack_model::Address;
 use rayon::prelude::*;
 
+use crate::cache::{Cache, Entry};
 use crate::join::join;
 use crate::kdk::{self, Kdk};
 use crate::load::{self, Loaded};
@@ -84,6 +85,16 @@ pub struct SymbolSet {
     errors: Vec<SymbolError>,
     search_errors: Vec<SymbolError>,
     remarks: Vec<String>,
+    cache: Option<Cache>,
+}
+
+/// What the cache did in a run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CacheUse {
+    /// Lookups that earlier runs had answered.
+    pub hits: usize,
+    /// Why answers could not be kept, each reason once.
+    pub remarks: Vec<String>,
 }
 
 impl SymbolSet {
@@ -141,6 +152,29 @@ impl SymbolSet {
         self.join();
     }
 
+    /// Keeps answers in a cache from now on, and uses those that are there. To be said before the first lookup.
+    pub fn keep_in(&mut self, cache: Cache) {
+        self.cache = Some(cache);
+        self.join();
+    }
+
+    /// Writes the answers of this run into the cache. A failure costs later runs time and this one nothing.
+    pub fn save_answers(&self) -> CacheUse {
+        let sources = self.files.iter().flat_map(|file| &file.slices);
+        let entries: Vec<&Entry> = sources.filter_map(SymbolSource::opened_entry).collect();
+        let mut done = CacheUse::default();
+        for entry in entries {
+            done.hits += entry.hits();
+            if let Err(why) = entry.save() {
+                let remark = format!("the answers are not kept for later runs: {why}");
+                if !done.remarks.contains(&remark) {
+                    done.remarks.push(remark);
+                }
+            }
+        }
+        done
+    }
+
     /// The files that could be opened: named ones in the order given, then found ones in the order of their paths.
     ///
     /// A dSYM joined with its binary is part of the binary's sources and not listed by itself.
@@ -165,6 +199,7 @@ impl SymbolSet {
         (self.files, self.errors) = join(&self.loaded);
         for source in self.files.iter_mut().flat_map(|file| &mut file.slices) {
             source.look_in(&self.folders);
+            source.keep_in(self.cache.as_ref());
         }
         self.errors.extend(self.search_errors.iter().cloned());
     }

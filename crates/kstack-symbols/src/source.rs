@@ -8,10 +8,12 @@ use kstack_model::{Arch, Uuid, VmAddr};
 
 use crate::Names;
 use crate::bounds::{self, Bounds, Hints};
+use crate::cache::{Cache, Entry, identity};
 use crate::callsites::Code;
 use crate::collection::Collection;
 use crate::debug_map::{DebugMap, Place};
 use crate::dwarf::Dwarf;
+use crate::macho::Image;
 use crate::part::Part;
 use crate::relocations::Stubs;
 use crate::shift::Shift;
@@ -55,6 +57,8 @@ pub struct Section {
     pub name: String,
     /// Where it was linked.
     pub range: Range<VmAddr>,
+    /// It lies at multiples of this, also where its image is loaded.
+    pub alignment: u64,
     /// Whether it holds instructions.
     pub is_code: bool,
 }
@@ -158,6 +162,9 @@ pub struct SymbolSource {
     /// Where object files of the build may be, besides where the linker had them.
     folders: Arc<[PathBuf]>,
     knowledge: OnceLock<Knowledge>,
+    /// Where answers are kept between runs.
+    cache: Option<Cache>,
+    entry: OnceLock<Option<Entry>>,
 }
 
 /// How much a source knows, found out on the first question.
@@ -187,6 +194,8 @@ impl SymbolSource {
             debug_map: OnceLock::new(),
             folders: Arc::from([]),
             knowledge: OnceLock::new(),
+            cache: None,
+            entry: OnceLock::new(),
         }
     }
 
@@ -249,6 +258,22 @@ impl SymbolSource {
         Code::new(self.identity.arch, sections, self.linked_at)
     }
 
+    /// Where calls through a pointer can lead: code that data points to, and code whose address
+    /// other code takes. Some of it is none; `None` where pointers are not read, in 32 bits.
+    #[must_use]
+    pub fn pointed(&self, code: &Code<'_>) -> Option<Vec<VmAddr>> {
+        let part = self.parts.first()?;
+        let (image, bytes) = (&part.image, part.bytes.as_slice());
+        if !image.is_64_bit() {
+            return None;
+        }
+        let mut pointed = bounds::pointers(image, bytes, base(part), Image::is_data);
+        pointed.extend(code.referred());
+        pointed.sort_unstable();
+        pointed.dedup();
+        Some(pointed.into_iter().map(VmAddr).collect())
+    }
+
     /// The nearest address at or below this one where a symbol or the list of function starts has code begin.
     #[must_use]
     pub fn start_before(&self, at: VmAddr) -> Option<VmAddr> {
@@ -269,6 +294,28 @@ impl SymbolSource {
 
     pub(crate) fn table(&self) -> &Table {
         self.table.get_or_init(|| Table::of(&self.parts))
+    }
+
+    /// Says where answers are kept between runs.
+    pub(crate) fn keep_in(&mut self, cache: Option<&Cache>) {
+        self.cache = cache.cloned();
+    }
+
+    /// The answers kept between runs, opened by the first lookup. Object files can change without the
+    /// binary that maps them, so answers out of them are not kept.
+    pub(crate) fn entry(&self) -> Option<&Entry> {
+        let entry = self.entry.get_or_init(|| {
+            let cache = self.cache.as_ref()?;
+            let identity = identity(&self.identity, &self.parts)?;
+            let is_mapped = !self.debug_map().is_empty();
+            (!is_mapped).then(|| Entry::open(cache, identity))
+        });
+        entry.as_ref()
+    }
+
+    /// The entry, if there was a lookup that opened it.
+    pub(crate) fn opened_entry(&self) -> Option<&Entry> {
+        self.entry.get()?.as_ref()
     }
 
     /// Says in which folders to look for object files.
@@ -319,9 +366,7 @@ impl SymbolSource {
 /// Function bounds of the binary, the first part; a dSYM has no code.
 fn recover(part: &Part, table: &Table) -> Bounds {
     let (image, bytes) = (&part.image, part.bytes.as_slice());
-    let base = part.collection.as_ref();
-    let base = base.map_or(image.linked_at(), |collection| collection.linked_at);
-    let mut starts = bounds::pointers(image, bytes, base.0);
+    let mut starts = bounds::pointers(image, bytes, base(part), Image::is_mapped);
     starts.extend(table.addresses());
     starts.extend(bounds::unwind_starts(image, bytes));
     let hints = Hints {
@@ -330,6 +375,13 @@ fn recover(part: &Part, table: &Table) -> Bounds {
         stubs: image.stubs.iter().map(Stubs::range).collect(),
     };
     Bounds::recover(image.arch, image.code_bytes(bytes).collect(), hints)
+}
+
+/// What packed pointers of a file count from.
+fn base(part: &Part) -> u64 {
+    let collection = part.collection.as_ref();
+    let base = collection.map_or(part.image.linked_at(), |collection| collection.linked_at);
+    base.0
 }
 
 impl Knowledge {

@@ -3,6 +3,7 @@
 //! Nothing here knows how kstack reads a thing: the layouts are written down
 //! a second time, so that a mistake in one place shows as a failing test.
 
+pub mod hostile;
 pub mod ips;
 pub mod kcdata;
 pub mod legacy;

@@ -19,6 +19,7 @@ pub enum Layout {
 #[derive(Clone, Debug)]
 pub struct PanicLog {
     layout: Layout,
+    cpu: u32,
     head: String,
     registers: String,
     frames: String,
@@ -34,6 +35,7 @@ impl PanicLog {
     pub fn new(layout: Layout, caller: u64, message: &str) -> PanicLog {
         PanicLog {
             layout,
+            cpu: 0,
             head: format!("panic(cpu 0 caller {caller:#x}): {message}\n"),
             registers: String::new(),
             frames: String::new(),
@@ -42,6 +44,14 @@ impl PanicLog {
             machine: String::new(),
             tail: String::new(),
         }
+    }
+
+    /// The processor that panicked, in place of the first.
+    #[must_use]
+    pub fn on_cpu(mut self, cpu: u32) -> PanicLog {
+        self.head = self.head.replacen("cpu 0", &format!("cpu {cpu}"), 1);
+        self.cpu = cpu;
+        self
     }
 
     /// A log that begins without a panic line.
@@ -125,6 +135,7 @@ impl PanicLog {
     #[must_use]
     pub fn build(&self) -> String {
         let PanicLog {
+            cpu,
             head,
             registers,
             frames,
@@ -136,9 +147,9 @@ impl PanicLog {
         } = self;
         let backtrace = match self.layout {
             _ if frames.is_empty() => String::new(),
-            Layout::X86_64 => format!("Backtrace (CPU 0), Frame : Return Address\n{frames}"),
+            Layout::X86_64 => format!("Backtrace (CPU {cpu}), Frame : Return Address\n{frames}"),
             Layout::I386 => format!(
-                "Backtrace (CPU 0), Frame : Return Address (4 potential args on stack)\n{frames}"
+                "Backtrace (CPU {cpu}), Frame : Return Address (4 potential args on stack)\n{frames}"
             ),
             Layout::Arm64 => frames.clone(),
             Layout::Ppc => {

@@ -7,8 +7,8 @@ use kstack::model::{
     Address, Frame, FrameKind, PortLabelId, Process, Report, Said, Side, Stack, Thread,
     ThreadState, WaitInfo, WaitType,
 };
-use kstack::render::RenderOptions;
 use kstack::render::diagnosis::{Shown, write_text};
+use kstack::render::{RENDERERS, RenderOptions};
 
 const PROCESSES: u64 = 500;
 const THREADS: u64 = 6;
@@ -18,6 +18,14 @@ fn diagnose(c: &mut Criterion) {
     let trace = kstack::resolve(report(), &Default::default(), &Default::default());
     c.bench_function("diagnose a whole system", |b| {
         b.iter(|| black_box(kstack::diagnose::diagnose(&trace)));
+    });
+    let page = RENDERERS.iter().find(|renderer| renderer.name == "html");
+    c.bench_function("a whole system as a page, diagnosed", |b| {
+        b.iter(|| {
+            let mut out = Vec::new();
+            (page.unwrap().write)(&trace, &RenderOptions::default(), &mut out).unwrap();
+            black_box(out)
+        });
     });
     c.bench_function("diagnose a whole system and print it", |b| {
         b.iter(|| {

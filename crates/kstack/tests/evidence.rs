@@ -287,6 +287,24 @@ fn an_instruction_interrupted_by_a_fault_is_not_held_against_a_kext() {
 }
 
 #[test]
+fn a_waiting_thread_was_interrupted_by_nothing_but_a_fault_of_memory() {
+    let zfs = Kext::new("zfs", 90, 3);
+    let mut frames = zfs.stack(10, 12);
+    // Not at `pop rbp`, which follows the call, but at `ret`, which follows none and cannot fault.
+    frames[0] += 1;
+    let thread = thread(frames.iter().map(|at| at + BASE));
+    let waits = report(vec![thread.clone()]);
+    let trace = resolve(waits, &[(&zfs, Some(BASE))]);
+    assert_eq!(verdict(&trace), Verdict::Contradicted);
+
+    // Nothing is known of the thread, so an interrupt may have come anywhere.
+    let mut unknown = thread;
+    unknown.state = None;
+    let trace = resolve(report(vec![unknown]), &[(&zfs, Some(BASE))]);
+    assert_eq!(verdict(&trace), Verdict::Agrees);
+}
+
+#[test]
 fn a_call_that_leads_elsewhere_contradicts() {
     let zfs = Kext::new("zfs", 90, 3);
     // Every frame follows a call, but none calls the next.
@@ -408,6 +426,21 @@ fn a_kernel_that_lies_with_a_slide_nobody_told_of_is_moved_there() {
     let trace = kstack::resolve(report, &symbols, &ResolveOptions::default());
     let used = trace.images[0].used.as_ref().unwrap();
     assert_eq!(used.slides.segments[0].slide.0, slide);
+}
+
+#[test]
+fn each_file_that_is_looked_for_gives_chance_its_own_places() {
+    let (zfs, spl) = (Kext::new("zfs", 90, 3), Kext::new("spl", 40, 5));
+    let left = |kexts: &[(&Kext, Option<u64>)]| {
+        let trace = resolve(report(vec![placed(&zfs, BASE, 10, 14)]), kexts);
+        let mut inferences = trace.inferences.iter();
+        let zfs = inferences.find(|one| one.path == "0/zfs").unwrap();
+        (zfs.candidates[0].bits, zfs.candidates[0].surplus)
+    };
+    let (bits, alone) = left(&[(&zfs, None)]);
+    let (bits_of_two, of_two) = left(&[(&zfs, None), (&spl, None)]);
+    assert!((bits - bits_of_two).abs() < 1e-9);
+    assert!((alone - of_two - 1.0).abs() < 1e-9);
 }
 
 fn rendered(trace: &Trace, format: &str) -> String {

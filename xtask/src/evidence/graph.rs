@@ -1,10 +1,11 @@
 //! The true graph of calls, read from what llvm-objdump disassembles.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
 
+use super::source::{self, Subject};
 use crate::tool::tool;
 
 /// The functions of an image and what they call.
@@ -16,6 +17,8 @@ pub(super) struct Graph {
     pub(super) outward: Vec<(u64, u64)>,
     /// Functions that pointers can lead to.
     pub(super) pointed: Vec<usize>,
+    /// Instructions of stubs.
+    stubs: BTreeSet<u64>,
 }
 
 /// One function.
@@ -57,7 +60,7 @@ struct Line<'a> {
 }
 
 impl Graph {
-    pub(super) fn read(image: &Path) -> Result<Graph> {
+    pub(super) fn read(image: &Path, subject: Subject) -> Result<Graph> {
         let mut command = tool("llvm-objdump-19");
         command.args(["-d", "--no-show-raw-insn"]).arg(image);
         let output = command.output().context("while running llvm-objdump-19")?;
@@ -69,10 +72,11 @@ impl Graph {
         let text = String::from_utf8(output.stdout)?;
         let mut graph = Graph::default();
         let mut lines = text.lines().peekable();
-        let mut is_code = false;
+        let (mut is_code, mut is_stubs) = (false, false);
         while let Some(line) = lines.next() {
             if line.starts_with("Disassembly") {
                 is_code = line.contains("__text");
+                is_stubs = line.contains("__stubs");
             } else if let Some((start, name)) = header(line).filter(|_| is_code) {
                 graph.by_start.insert(start, graph.functions.len());
                 graph.functions.push(Function {
@@ -85,9 +89,11 @@ impl Graph {
                 // The last instruction of a function is followed by an empty line and a header.
                 let after = next.map(|next| next.at);
                 graph.add(&line, after);
+            } else if let Some(line) = instruction(line).filter(|_| is_stubs) {
+                graph.stubs.insert(line.at);
             }
         }
-        graph.link();
+        graph.link(subject);
         Ok(graph)
     }
 
@@ -119,24 +125,30 @@ impl Graph {
     }
 
     /// Addresses to functions.
-    fn link(&mut self) {
+    fn link(&mut self, subject: Subject) {
+        let callbacks = source::callbacks(subject);
         for (index, function) in self.functions.iter_mut().enumerate() {
             for call in &mut function.calls {
                 if let Callee::Address(to) = call.to {
                     call.to = match self.by_start.get(&to) {
                         Some(function) => Callee::Function(*function),
-                        None => {
+                        None if self.stubs.contains(&to) => {
                             self.outward.push((call.after - 5, call.after));
                             Callee::Outside
                         }
+                        // The table of a switch, disassembled as if it were code.
+                        None => Callee::Address(to),
                     };
                 }
             }
+            let is_call = |call: &Call| !matches!(call.to, Callee::Address(_));
+            function.calls.retain(is_call);
             let tails = function.tail_targets.iter();
             let tails = tails.filter_map(|to| self.by_start.get(to).copied());
             function.tails = tails.filter(|tail| *tail != index).collect();
-            // The table of callbacks, and every virtual function.
-            let is_pointed = function.name.contains("Node") || function.name.ends_with('5');
+            // The table of callbacks, and every virtual function: nothing else takes an address.
+            let is_callback = callbacks.contains(&function.name);
+            let is_pointed = function.name.contains("Node") || is_callback;
             if is_pointed {
                 self.pointed.push(index);
             }

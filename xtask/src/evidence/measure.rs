@@ -3,14 +3,14 @@
 use std::fmt;
 
 use kstack::model::VmAddr;
-use kstack::resolve::{Outcome, ResolveOptions, Trace, Verdict};
+use kstack::resolve::{Candidate, Outcome, ResolveOptions, SpaceId, Trace, Verdict};
 use kstack::symbols::SymbolSet;
 use rayon::prelude::*;
 
-use super::Pair;
 use super::build::Target;
 use super::random::Random;
 use super::stacks::{Drawn, Spread, Wanted, draw};
+use super::{Pair, Sample};
 
 /// What was counted for one number of frames.
 #[derive(Clone, Copy, Debug)]
@@ -45,17 +45,20 @@ pub(super) struct Row {
     other_claimed_elsewhere: usize,
 }
 
+/// Bits left that are few for the right place, and half of them many for a wrong one.
+const NARROW: f64 = 16.0;
+
 impl Row {
     pub(super) const HEAD: &'static str = "\
 | frames | in | reports | place right | place wrong | too weak | several places | nowhere | stranger placed | of two builds: right | wrong | right build: false alarm | wrong build: detected | … of those with 3 moved frames | … of those with 1 | wrong build: placed there | elsewhere |
 | ---: | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |";
 
-    pub(super) fn measure(pairs: &[Pair], frames: usize, spread: Spread, draws: usize) -> Row {
+    pub(super) fn measure(pairs: &[Pair], frames: usize, spread: Spread, sample: Sample) -> Row {
         let rows = (0..pairs.len()).into_par_iter().map(|index| {
             let mut row = Row::empty(frames, spread);
             let stranger = &pairs[(index + 7) % pairs.len()];
-            for draw in 0..draws {
-                row.add(&pairs[index], stranger, draw);
+            for draw in 0..sample.draws {
+                row.add(&pairs[index], stranger, draw, sample);
             }
             row
         });
@@ -88,9 +91,15 @@ impl Row {
         }
     }
 
-    fn add(&mut self, pair: &Pair, stranger: &Pair, index: usize) {
+    fn add(&mut self, pair: &Pair, stranger: &Pair, index: usize, sample: Sample) {
         let Row { frames, spread, .. } = *self;
-        let mut random = Random::new((pair.number * 1000 + frames) as u64 * 1000 + index as u64);
+        let seed = (pair.number * 1000 + frames) as u64 * 1000 + index as u64;
+        let mut random = Random::new(seed + sample.seed * 1_000_000_000);
+        let explain = |what: &str, trace: &Trace| {
+            if sample.explain {
+                println!("{}", explained(what, pair, (frames, spread, index), trace));
+            }
+        };
         let slide = slide(pair.target, &mut random);
         let arch = pair.arch();
         let wanted = Wanted {
@@ -103,6 +112,12 @@ impl Row {
         self.drawn += 1;
 
         let alone = resolve(&drawn, &pair.symbols(&[0], None));
+        let left = |trace: &Trace| best(trace).map_or(0.0, |best| best.surplus);
+        if claimed(&alone).is_none_or(|(_, at)| at != slide) {
+            explain("not placed right", &alone);
+        } else if left(&alone) < NARROW {
+            explain("placed right by little", &alone);
+        }
         match claimed(&alone) {
             Some((_, at)) if at == slide => self.right += 1,
             Some(_) => self.wrong += 1,
@@ -114,6 +129,9 @@ impl Row {
         }
         let strange = resolve(&drawn, &stranger.symbols(&[0], None));
         self.strangers += usize::from(claimed(&strange).is_some());
+        if left(&strange) > NARROW / 2.0 {
+            explain("stranger", &strange);
+        }
         let both = resolve(&drawn, &pair.symbols(&[1, 0], None));
         match claimed(&both) {
             Some((path, at)) if at == slide && path.starts_with("build0") => self.right_build += 1,
@@ -121,19 +139,30 @@ impl Row {
             None => {}
         }
         let there = resolve(&drawn, &pair.symbols(&[0], Some(slide)));
-        self.false_alarms += usize::from(is_contradicted(&there));
+        if is_contradicted(&there) {
+            self.false_alarms += 1;
+            explain("false alarm", &there);
+        }
 
         let wrong = pair.symbols(&[1], Some(slide));
         let moved = moved(&drawn, &wrong);
-        let detected = is_contradicted(&resolve(&drawn, &wrong));
+        let there = resolve(&drawn, &wrong);
+        let detected = is_contradicted(&there);
+        if moved > 0 && !detected {
+            explain("other build not detected", &there);
+        }
         self.detected += usize::from(detected);
         self.moved += usize::from(moved >= 3);
         self.detected_moved += usize::from(moved >= 3 && detected);
         self.disagreeing += usize::from(moved >= 1);
         self.detected_disagreeing += usize::from(moved >= 1 && detected);
-        match claimed(&resolve(&drawn, &pair.symbols(&[1], None))) {
+        let other = resolve(&drawn, &pair.symbols(&[1], None));
+        match claimed(&other) {
             Some((_, at)) if at == slide => self.other_claimed += 1,
-            Some(_) => self.other_claimed_elsewhere += 1,
+            Some(_) => {
+                self.other_claimed_elsewhere += 1;
+                explain("other build placed elsewhere", &other);
+            }
             None => {}
         }
     }
@@ -206,12 +235,51 @@ pub(super) fn slide(target: Target, random: &mut Random) -> u64 {
     match target {
         Target::X86 => 0xffff_ff7f_8080_0000 + random.below(0x3000) as u64 * 0x1000,
         Target::Arm => 0xffff_fe00_0810_0000 + random.below(0x1000) as u64 * 0x4000,
-        Target::ArmSplit => 0xffff_fe00_0810_0000 + random.below(0x100_0000) as u64 * 4,
+        // The sections of the assembly file ask for 16, as what makes kernel collections does.
+        Target::ArmSplit => 0xffff_fe00_0810_0000 + random.below(0x40_0000) as u64 * 16,
     }
 }
 
 fn resolve(drawn: &Drawn, symbols: &SymbolSet) -> Trace {
     kstack::resolve(drawn.report.clone(), symbols, &ResolveOptions::default())
+}
+
+/// The place of the only file that fits best.
+fn best(trace: &Trace) -> Option<&Candidate> {
+    trace.inferences.first()?.candidates.first()
+}
+
+/// One line on a report that did not come out as it should.
+fn explained(
+    what: &str,
+    pair: &Pair,
+    (frames, spread, index): (usize, Spread, usize),
+    trace: &Trace,
+) -> String {
+    let outcome = trace.inferences.first().map(|one| one.outcome);
+    let best = best(trace).map(|best| {
+        let Candidate { returns, calls, .. } = best;
+        let (returns, calls) = ((returns.agree, returns.of), (calls.agree, calls.of));
+        format!(
+            "{returns:?} {calls:?} {:.1} bits, {:.1} left",
+            best.bits, best.surplus
+        )
+    });
+    let evidence = trace
+        .images
+        .first()
+        .and_then(|image| image.evidence.as_ref());
+    let evidence = evidence.map(ToString::to_string);
+    let threads = trace.report.processes.iter().flat_map(|one| &one.threads);
+    let frames_of = threads
+        .flat_map(|thread| &thread.stacks)
+        .flat_map(|stack| &stack.frames);
+    let against: Vec<String> = frames_of
+        .filter_map(|frame| Some((frame.at, trace.contradiction(SpaceId::Kernel, frame)?)))
+        .map(|(at, what)| format!("{at:?} {}", what.word()))
+        .collect();
+    let which = format!("image {}, {frames} {spread:?}, report {index}", pair.number);
+    format!("- {what}: {which}: {outcome:?} {best:?} {evidence:?} {against:?}")
 }
 
 /// The file that was placed, and the slide it got.

@@ -49,8 +49,24 @@ pub(crate) struct Pair {
     text: u64,
 }
 
+/// Which reports are drawn.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sample {
+    /// Reports for each image and row.
+    pub(crate) draws: usize,
+    /// Another number draws others.
+    pub(crate) seed: u64,
+    /// Whether each report is printed that does not come out as it should.
+    pub(crate) explain: bool,
+}
+
 /// Builds the subjects and prints the tables of docs/evidence.md.
-pub(crate) fn measure(root: &Path, draws: usize, images: usize, only: Option<&str>) -> Result<()> {
+pub(crate) fn measure(
+    root: &Path,
+    sample: Sample,
+    images: usize,
+    only: Option<&str>,
+) -> Result<()> {
     let out = root.join("target/evidence");
     fs::create_dir_all(&out)?;
     let wanted = |target: &Target| only.is_none_or(|only| only == target.name());
@@ -62,15 +78,16 @@ pub(crate) fn measure(root: &Path, draws: usize, images: usize, only: Option<&st
         let sizes = pairs.iter().map(|pair| pair.text);
         let (least, most) = (sizes.clone().min(), sizes.max());
         println!(
-            "\n### {}: {} images, text of {} KB to {} KB, {draws} reports for each and each number of frames\n",
+            "\n### {}: {} images, text of {} KB to {} KB, {} reports for each and each number of frames\n",
             target.name(),
             pairs.len(),
             least.unwrap_or_default() / 1000,
             most.unwrap_or_default() / 1000,
+            sample.draws,
         );
         println!("{}", Row::HEAD);
         for (frames, spread) in ROWS {
-            println!("{}", Row::measure(&pairs, frames, spread, draws));
+            println!("{}", Row::measure(&pairs, frames, spread, sample));
         }
         speed::print(&pairs);
     }
@@ -79,9 +96,14 @@ pub(crate) fn measure(root: &Path, draws: usize, images: usize, only: Option<&st
 
 fn pair(subject: Subject, target: Target, out: &Path) -> Result<Pair> {
     let linked = build::linked(subject, target, out)?;
-    let graph = Graph::read(&linked[0])?;
+    let graph = Graph::read(&linked[0], subject)?;
     let first = shipped(subject, target, &linked[0], &graph)?;
-    let second = shipped(subject, target, &linked[1], &Graph::read(&linked[1])?)?;
+    let second = shipped(
+        subject,
+        target,
+        &linked[1],
+        &Graph::read(&linked[1], subject)?,
+    )?;
     let mut symbols = SymbolSet::default();
     symbols.add_bytes(Role::Kext, "text", None, first.clone());
     let code = symbols.files()[0].slices[0].code().context("no code")?;

@@ -194,11 +194,17 @@ fn switch(subject: Subject, number: usize, random: &mut Random, body: &mut Body)
     text
 }
 
+/// Symbols of the functions in the table of callbacks.
+pub(super) fn callbacks(subject: Subject) -> Vec<String> {
+    let functions = (0..8).map(|entry| (entry * 37 + 5) % subject.functions);
+    functions.map(|function| format!("_f{function}")).collect()
+}
+
 /// Functions by hand: with a frame, and without one.
 fn assembly(subject: Subject) -> String {
     let mut table = ".data\n.globl _callbacks\n.p2align 3\n_callbacks:\n".to_owned();
-    for entry in 0..8 {
-        let _ = writeln!(table, ".quad _f{}", (entry * 37 + 5) % subject.functions);
+    for callback in callbacks(subject) {
+        let _ = writeln!(table, ".quad {callback}");
     }
     table.push_str(".globl _words\n_words: .space 512\n");
     format!(

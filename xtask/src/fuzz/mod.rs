@@ -18,8 +18,8 @@ use seeds::Seeds;
 const NEEDS: &str = "`cargo install cargo-fuzz --locked`, and a C++ compiler such as g++";
 
 /// The targets beside the formats.
-const OTHERS: [&str; 9] = [
-    "parse", "dump", "join", "annotate", "zlog", "zones", "symbols", "bundle", "trace",
+const OTHERS: [&str; 10] = [
+    "parse", "dump", "join", "annotate", "zlog", "zones", "symbols", "bundle", "cache", "trace",
 ];
 
 /// Seconds after which one input counts as a hang, on a machine that has other work.

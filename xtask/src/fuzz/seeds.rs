@@ -63,6 +63,7 @@ impl Seeds {
             "symbols" => self.symbols.clone(),
             "bundle" => self.plists.clone(),
             "join" => self.pairs(),
+            "cache" => vec![vec![48, 0, b'?'], vec![0, 1, 2, 3, 4, 5]],
             "annotate" => self.texts(),
             "zlog" => ZLOGS.iter().map(|text| text.as_bytes().to_vec()).collect(),
             "zones" => ZONES.iter().map(|text| text.as_bytes().to_vec()).collect(),

@@ -1,6 +1,7 @@
 //! What is where in a linked image: functions by name, and the return addresses of their calls.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
 use anyhow::{Context as _, Result, ensure};
 
@@ -118,16 +119,25 @@ impl Code {
 
     /// The return address of the first call from one function to another, direct or through a stub.
     pub(crate) fn call(&self, caller: &str, callee: &str) -> Result<u64> {
-        let start = self.start(caller)?;
-        let starts = self.starts();
-        let end = starts.into_iter().find(|next| *next > start);
-        let end = end.unwrap_or(self.text_address + self.text.len() as u64);
-        (start + 5..=end)
-            .find(|at| {
-                self.direct_target(*at)
-                    .is_some_and(|target| self.is_way_to(target, callee))
-            })
-            .with_context(|| format!("{caller} does not call {callee}"))
+        let calls = self.calls(caller, callee)?;
+        let first = calls.first().copied();
+        first.with_context(|| format!("{caller} does not call {callee}"))
+    }
+
+    /// The return addresses of all calls from one function to another, direct or through a stub.
+    pub(crate) fn calls(&self, caller: &str, callee: &str) -> Result<Vec<u64>> {
+        let calls = self.inside(caller)?.filter(|at| {
+            let target = self.direct_target(*at);
+            target.is_some_and(|target| self.is_way_to(target, callee))
+        });
+        Ok(calls.collect())
+    }
+
+    /// The return address of the first call through a pointer in a function.
+    pub(crate) fn pointer_call(&self, caller: &str) -> Result<u64> {
+        self.inside(caller)?
+            .find(|at| self.follows_indirect_call(*at))
+            .with_context(|| format!("{caller} calls through no pointer"))
     }
 
     /// Fails unless every pinned function and call of the layout is where it should be.
@@ -152,6 +162,13 @@ impl Code {
             );
         }
         Ok(())
+    }
+
+    /// Where calls of a function can return to.
+    fn inside(&self, function: &str) -> Result<RangeInclusive<u64>> {
+        let start = self.start(function)?;
+        let end = self.starts().into_iter().find(|next| *next > start);
+        Ok(start + 2..=end.unwrap_or(self.text_address + self.text.len() as u64))
     }
 
     fn is_way_to(&self, target: u64, callee: &str) -> bool {

@@ -183,7 +183,8 @@ fn player(machine: &Machine) -> Result<Process> {
     Ok((task, vec![thread]))
 }
 
-fn sleeper(id: u64, wait_event: u64, stack: &[u64]) -> Thread {
+/// A kernel thread that sleeps and cannot be interrupted.
+pub(crate) fn sleeper(id: u64, wait_event: u64, stack: &[u64]) -> Thread {
     kernel_thread(
         id,
         WAIT | UNINT,

@@ -4,11 +4,15 @@ mod code;
 mod compile;
 mod hang;
 mod invent;
+mod iozone;
 mod kcdata;
 mod kernel;
 mod kext;
 mod kextstat;
 mod layout;
+mod leak;
+mod lost_wakeup;
+mod panic_pair;
 mod place;
 mod snow_leopard;
 mod stacks;
@@ -41,8 +45,12 @@ pub(crate) fn build(root: &Path) -> Result<()> {
     };
     zpool_hang::write(&machine, &hang)?;
     yosemite::write(&machine, &samples.join("g7-yosemite"))?;
+    lost_wakeup::write(&machine, &samples.join("lost-wakeup"))?;
+    panic_pair::write(&machine, &samples.join("panic-pair"))?;
+    leak::write(&machine, &samples.join("zone-leak"))?;
     kcdata::write_deadlock(&machine, &samples.join("kcdata-deadlock"))?;
     kcdata::write_microstackshot(&samples.join("microstackshot"))?;
+    iozone::write(&root.join("docs/playbook/iozone"))?;
     snow_leopard::write(&samples.join("g2-snow-leopard"))?;
     write_truncated(&hang, &samples.join("truncated"))
 }

@@ -67,7 +67,8 @@ fn symstacks_text(machine: &Machine, processes: &[Process]) -> String {
     format!("{first}\n{second}")
 }
 
-fn kextstat_text(machine: &Machine) -> String {
+/// The listing of the kexts of that boot.
+pub(crate) fn kextstat_text(machine: &Machine) -> String {
     let (spl, zfs) = (&machine.spl, &machine.zfs);
     let rows: [Row<'_>; 12] = [
         ("com.apple.kpi.bsd", "12.2.0", 0, 0, &[]),

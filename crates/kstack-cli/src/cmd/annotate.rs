@@ -86,7 +86,7 @@ pub(crate) fn run(args: &Annotate) -> anyhow::Result<Exit> {
         },
         color: output::color(&args.output),
         raw_names: args.output.raw_names,
-        command: output::shown_command(&args.output),
+        command: Some(output::command_line()),
     };
     let mut annotator = Annotator::new(images, &symbols, options);
     let exit = complain_about(&annotator);
@@ -99,6 +99,7 @@ pub(crate) fn run(args: &Annotate) -> anyhow::Result<Exit> {
     }
     .with_context(|| format!("annotating {}", args.text.display()))?;
     out.flush()?;
+    input::save_answers(&symbols);
     Ok(exit)
 }
 

@@ -8,10 +8,10 @@ use clap::{Args, ValueEnum};
 use kstack::render::diagnosis::{self, Shown};
 use kstack::render::{RenderOptions, TraceIndex};
 
-use crate::args::{InputArgs, OutputArgs, SymbolArgs};
+use crate::args::{InputArgs, OutputArgs, RedactArgs, SymbolArgs};
 use crate::exit::Exit;
 use crate::input::Unjoined;
-use crate::{input, output};
+use crate::{input, output, progress};
 
 /// Say who waits for whom, what is stuck, and what is missing.
 #[derive(Args, Debug)]
@@ -40,6 +40,9 @@ pub(crate) struct Diagnose {
     all: bool,
 
     #[command(flatten)]
+    redact: RedactArgs,
+
+    #[command(flatten)]
     output: OutputArgs,
 }
 
@@ -65,6 +68,7 @@ pub(crate) fn run(args: &Diagnose) -> anyhow::Result<Exit> {
     let mut exit = Exit::Done;
     let mut out = output::open(&args.output)?;
     let mut first = true;
+    let mut naming = Some(progress::start("naming the frames"));
     for input in inputs {
         let reports = input.join(slide);
         let parts = reports.len();
@@ -73,11 +77,11 @@ pub(crate) fn run(args: &Diagnose) -> anyhow::Result<Exit> {
                 writeln!(out)?;
             }
             let mut trace = kstack::resolve(report, &symbols, &args.symbols.options());
-            output::redact(&args.output, slice::from_mut(&mut trace));
+            output::redact(&args.redact, slice::from_mut(&mut trace));
             let options = RenderOptions {
                 color: output::color(&args.output),
                 columns: output::columns(&args.output),
-                command: output::shown_command(&args.output),
+                command: output::shown_command(&args.redact),
                 raw_names: args.output.raw_names,
                 trace_index: TraceIndex {
                     index: index + 1,
@@ -86,6 +90,9 @@ pub(crate) fn run(args: &Diagnose) -> anyhow::Result<Exit> {
                 ..RenderOptions::default()
             };
             let found = kstack::diagnose::diagnose(&trace);
+            if output::is_seen(&args.output) {
+                naming = None;
+            }
             match args.format {
                 Format::Text => diagnosis::write_text(&found, &options, shown, &mut out)?,
                 Format::Markdown => diagnosis::write_markdown(&found, &options, shown, &mut out)?,
@@ -95,7 +102,8 @@ pub(crate) fn run(args: &Diagnose) -> anyhow::Result<Exit> {
         }
     }
     out.flush()?;
-    input::complain_about(&symbols);
+    drop(naming);
+    input::finish(&symbols);
     Ok(exit)
 }
 

@@ -10,7 +10,7 @@ use kstack::diagnose::diagnose;
 use kstack::render::RenderOptions;
 use kstack::render::diagnosis;
 
-use crate::args::{InputArgs, OutputArgs, SymbolArgs};
+use crate::args::{InputArgs, OutputArgs, RedactArgs, SymbolArgs};
 use crate::cmd::diagnose::{Format, shown};
 use crate::exit::Exit;
 use crate::{input, output};
@@ -43,6 +43,9 @@ pub(crate) struct Diff {
     all: bool,
 
     #[command(flatten)]
+    redact: RedactArgs,
+
+    #[command(flatten)]
     output: OutputArgs,
 }
 
@@ -52,7 +55,7 @@ pub(crate) fn run(args: &Diff) -> anyhow::Result<Exit> {
         .into_iter()
         .map(|report| kstack::resolve(report, &symbols, &args.symbols.options()));
     let mut traces: Vec<_> = resolved.collect();
-    output::redact(&args.output, &mut traces);
+    output::redact(&args.redact, &mut traces);
     let found: Vec<_> = traces.iter().map(diagnose).collect();
     found
         .get(1)
@@ -92,7 +95,7 @@ pub(crate) fn run(args: &Diff) -> anyhow::Result<Exit> {
         }
     }
     out.flush()?;
-    input::complain_about(&symbols);
+    input::finish(&symbols);
     let exits = traces.iter().map(|trace| Exit::of(trace, false));
     Ok(exits.max().unwrap_or(Exit::Done))
 }

@@ -9,7 +9,7 @@ use kstack::Trace;
 use kstack::render::{RenderOptions, flamegraph};
 use kstack::symbols::SymbolSet;
 
-use crate::args::{InputArgs, OutputArgs, SelectArgs, SymbolArgs};
+use crate::args::{InputArgs, OutputArgs, RedactArgs, SelectArgs, SymbolArgs};
 use crate::exit::Exit;
 use crate::input::Unjoined;
 use crate::{input, output};
@@ -46,6 +46,9 @@ pub(crate) struct Flamegraph {
     select: SelectArgs,
 
     #[command(flatten)]
+    redact: RedactArgs,
+
+    #[command(flatten)]
     output: OutputArgs,
 }
 
@@ -63,7 +66,7 @@ pub(crate) fn run(args: &Flamegraph) -> anyhow::Result<Exit> {
     for (path, input) in inputs {
         traces.push(trace(args, path, input, &symbols)?);
     }
-    output::redact(&args.output, &mut traces);
+    output::redact(&args.redact, &mut traces);
     let options = RenderOptions {
         raw_names: args.output.raw_names,
         selection: args.select.selection(),
@@ -85,7 +88,7 @@ pub(crate) fn run(args: &Flamegraph) -> anyhow::Result<Exit> {
     let mut out = output::open(&args.output)?;
     out.write_all(&picture)?;
     out.flush()?;
-    input::complain_about(&symbols);
+    input::finish(&symbols);
     Ok(exit)
 }
 

@@ -7,7 +7,7 @@ use std::slice;
 use clap::{Args, ValueEnum};
 use kstack::render::{self, RenderOptions, TraceIndex};
 
-use crate::args::{InputArgs, OutputArgs, SymbolArgs};
+use crate::args::{InputArgs, OutputArgs, RedactArgs, SymbolArgs};
 use crate::exit::Exit;
 use crate::{input, output};
 
@@ -34,6 +34,9 @@ pub(crate) struct Images {
     format: TextOrJson,
 
     #[command(flatten)]
+    redact: RedactArgs,
+
+    #[command(flatten)]
     output: OutputArgs,
 }
 
@@ -56,7 +59,7 @@ pub(crate) fn run(args: &Images) -> anyhow::Result<Exit> {
     let mut out = output::open(&args.output)?;
     for (index, report) in reports.into_iter().enumerate() {
         let mut trace = kstack::resolve(report, &symbols, &args.symbols.options());
-        output::redact(&args.output, slice::from_mut(&mut trace));
+        output::redact(&args.redact, slice::from_mut(&mut trace));
         let options = RenderOptions {
             color: output::color(&args.output),
             columns: output::columns(&args.output),
@@ -69,7 +72,7 @@ pub(crate) fn run(args: &Images) -> anyhow::Result<Exit> {
         write(&trace, &options, &mut out)?;
     }
     out.flush()?;
-    input::complain_about(&symbols);
+    input::finish(&symbols);
     // That a file does not match is an answer here; that it cannot be read is not.
     Ok(match symbols.errors() {
         [] => Exit::Done,

@@ -9,7 +9,7 @@ use kstack::leaks::Leaks as Counted;
 use kstack::parse::{Limits, zlog};
 use kstack::render::{RENDERERS, RenderOptions, memory};
 
-use crate::args::{OutputArgs, SymbolArgs};
+use crate::args::{OutputArgs, RedactArgs, SymbolArgs};
 use crate::cmd::diagnose::shown;
 use crate::exit::{Exit, InputError};
 use crate::{input, output};
@@ -39,6 +39,9 @@ pub(crate) struct Leaks {
     all: bool,
 
     #[command(flatten)]
+    redact: RedactArgs,
+
+    #[command(flatten)]
     output: OutputArgs,
 }
 
@@ -60,7 +63,7 @@ pub(crate) fn run(args: &Leaks) -> anyhow::Result<Exit> {
     let report = read.map_err(|why| InputError(format!("{}: {why}", args.file.display())))?;
     let symbols = input::symbols(&args.symbols, [&report]);
     let mut trace = kstack::resolve(report, &symbols, &args.symbols.options());
-    output::redact(&args.output, slice::from_mut(&mut trace));
+    output::redact(&args.redact, slice::from_mut(&mut trace));
     let options = RenderOptions {
         color: output::color(&args.output),
         raw_names: args.output.raw_names,
@@ -90,6 +93,6 @@ pub(crate) fn run(args: &Leaks) -> anyhow::Result<Exit> {
         (renderer.write)(&trace, &options, &mut out)?;
     }
     out.flush()?;
-    input::complain_about(&symbols);
+    input::finish(&symbols);
     Ok(Exit::of(&trace, false))
 }

@@ -49,6 +49,6 @@ pub(crate) fn run(args: &Lldb) -> anyhow::Result<Exit> {
     let mut out = output::open(&args.output)?;
     write(&trace, &symbols, &mut out)?;
     out.flush()?;
-    input::complain_about(&symbols);
+    input::finish(&symbols);
     Ok(Exit::of(&trace, false))
 }

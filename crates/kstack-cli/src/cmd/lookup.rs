@@ -18,7 +18,7 @@ use crate::{input, output, sources};
 /// Bytes of standard input that are read at once.
 const PIPED: usize = 256 << 10;
 /// Addresses answered at once: their answers are in memory together.
-const BATCH: usize = 0x4000;
+const BATCH: usize = 0x400;
 
 /// Name bare addresses of one symbol file.
 ///
@@ -48,6 +48,10 @@ pub(crate) struct Lookup {
     #[arg(long, value_name = "ARCH")]
     arch: Option<Arch>,
 
+    /// Neither use nor keep answers of earlier runs (see `kstack cache`)
+    #[arg(long)]
+    no_cache: bool,
+
     /// What to print; json prints one line for each address
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: TextOrJson,
@@ -65,12 +69,13 @@ pub(crate) fn run(args: &Lookup) -> anyhow::Result<Exit> {
         as_linked: true,
         ..ResolveOptions::default()
     };
-    let symbols = SymbolSet::open(&[Request {
+    let mut symbols = SymbolSet::open(&[Request {
         role: Role::Kext,
         path: args.file.path.clone(),
         placed: args.file.place.clone(),
     }]);
     input::complain_about(&symbols);
+    input::keep_answers(&mut symbols, args.no_cache);
     let mut lookups = Lookups::new(&symbols, &options);
     for file in lookups.unused() {
         anyhow::ensure!(!file.reason.is_mistake(), "{}: {}", file.path, file.why);
@@ -88,6 +93,7 @@ pub(crate) fn run(args: &Lookup) -> anyhow::Result<Exit> {
         piped(&mut answer)?;
     }
     answer(&typed)?;
+    input::save_answers(&symbols);
     Ok(Exit::Done)
 }
 

@@ -1,6 +1,8 @@
 //! One file per command: what can be typed, and what it does.
 
 pub(crate) mod annotate;
+pub(crate) mod cache;
+pub(crate) mod completions;
 pub(crate) mod diagnose;
 pub(crate) mod diff;
 pub(crate) mod dump;
@@ -12,6 +14,7 @@ pub(crate) mod leaks;
 pub(crate) mod link;
 pub(crate) mod lldb;
 pub(crate) mod lookup;
+pub(crate) mod manual;
 pub(crate) mod place;
 pub(crate) mod show;
 pub(crate) mod symbolicate;

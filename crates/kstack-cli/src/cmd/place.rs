@@ -8,7 +8,7 @@ use clap::Args;
 use kstack::render::{self, RenderOptions, TraceIndex};
 
 use super::images::TextOrJson;
-use crate::args::{InputArgs, OutputArgs, SymbolArgs};
+use crate::args::{InputArgs, OutputArgs, RedactArgs, SymbolArgs};
 use crate::exit::Exit;
 use crate::{input, output};
 
@@ -37,6 +37,9 @@ pub(crate) struct Place {
     format: TextOrJson,
 
     #[command(flatten)]
+    redact: RedactArgs,
+
+    #[command(flatten)]
     output: OutputArgs,
 }
 
@@ -51,7 +54,7 @@ pub(crate) fn run(args: &Place) -> anyhow::Result<Exit> {
     let mut out = output::open(&args.output)?;
     for (index, report) in reports.into_iter().enumerate() {
         let mut trace = kstack::resolve(report, &symbols, &args.symbols.options());
-        output::redact(&args.output, slice::from_mut(&mut trace));
+        output::redact(&args.redact, slice::from_mut(&mut trace));
         let options = RenderOptions {
             color: output::color(&args.output),
             columns: output::columns(&args.output),
@@ -65,6 +68,6 @@ pub(crate) fn run(args: &Place) -> anyhow::Result<Exit> {
         exit = exit.max(Exit::of(&trace, false));
     }
     out.flush()?;
-    input::complain_about(&symbols);
+    input::finish(&symbols);
     Ok(exit)
 }

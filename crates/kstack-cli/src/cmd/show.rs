@@ -8,7 +8,7 @@ use clap::Args;
 use kstack::render::{RenderOptions, Renderer, TraceIndex};
 use kstack::symbols::SymbolSet;
 
-use crate::args::{InputArgs, OutputArgs, SelectArgs};
+use crate::args::{InputArgs, OutputArgs, RedactArgs, SelectArgs};
 use crate::exit::Exit;
 use crate::{input, output};
 
@@ -29,9 +29,12 @@ pub(crate) struct Show {
     #[command(flatten)]
     select: SelectArgs,
 
-    /// What to print: text, markdown, json
+    /// What to print: text, markdown, html, json
     #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = output::renderer)]
     format: &'static Renderer,
+
+    #[command(flatten)]
+    redact: RedactArgs,
 
     #[command(flatten)]
     output: OutputArgs,
@@ -43,11 +46,11 @@ pub(crate) fn run(args: &Show) -> anyhow::Result<Exit> {
     let mut out = output::open(&args.output)?;
     for (index, report) in reports.into_iter().enumerate() {
         let mut trace = kstack::resolve(report, &SymbolSet::default(), &Default::default());
-        output::redact(&args.output, slice::from_mut(&mut trace));
+        output::redact(&args.redact, slice::from_mut(&mut trace));
         let options = RenderOptions {
             color: output::color(&args.output),
             columns: output::columns(&args.output),
-            command: output::shown_command(&args.output),
+            command: output::shown_command(&args.redact),
             as_read: true,
             selection: args.select.selection(),
             trace_index: TraceIndex {

@@ -7,7 +7,7 @@ use std::slice;
 use clap::Args;
 use kstack::render::{RenderOptions, Renderer, TraceIndex};
 
-use crate::args::{InputArgs, OutputArgs, SelectArgs, SymbolArgs};
+use crate::args::{InputArgs, OutputArgs, RedactArgs, SelectArgs, SymbolArgs};
 use crate::exit::Exit;
 use crate::sources::SourceArgs;
 use crate::{input, output, progress, sources};
@@ -35,12 +35,15 @@ pub(crate) struct Symbolicate {
     #[command(flatten)]
     select: SelectArgs,
 
-    /// What to print: text, markdown, json, folded, flamegraph, firefox (see `kstack formats`)
+    /// What to print: text, markdown, html, json, folded, flamegraph, firefox (see `kstack formats`)
     #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = output::renderer)]
     format: &'static Renderer,
 
     #[command(flatten)]
     source: SourceArgs,
+
+    #[command(flatten)]
+    redact: RedactArgs,
 
     #[command(flatten)]
     output: OutputArgs,
@@ -55,15 +58,15 @@ pub(crate) fn run(args: &Symbolicate) -> anyhow::Result<Exit> {
     let parts = reports.len();
     let mut exit = Exit::Done;
     let mut out = output::open(&args.output)?;
+    let mut naming = Some(progress::start("naming the frames"));
     for (index, report) in reports.into_iter().enumerate() {
-        let naming = progress::start("naming the frames");
         let mut trace = kstack::resolve(report, &symbols, &args.symbols.options());
         sources::add(&args.source, &mut trace);
-        output::redact(&args.output, slice::from_mut(&mut trace));
+        output::redact(&args.redact, slice::from_mut(&mut trace));
         let options = RenderOptions {
             color: output::color(&args.output),
             columns: output::columns(&args.output),
-            command: output::shown_command(&args.output),
+            command: output::shown_command(&args.redact),
             raw_names: args.output.raw_names,
             selection: args.select.selection(),
             trace_index: TraceIndex {
@@ -72,11 +75,14 @@ pub(crate) fn run(args: &Symbolicate) -> anyhow::Result<Exit> {
             },
             ..RenderOptions::default()
         };
-        drop(naming);
+        if output::is_seen(&args.output) {
+            naming = None;
+        }
         (args.format.write)(&trace, &options, &mut out)?;
         exit = exit.max(Exit::of(&trace, args.strict));
     }
     out.flush()?;
-    input::complain_about(&symbols);
+    drop(naming);
+    input::finish(&symbols);
     Ok(exit)
 }

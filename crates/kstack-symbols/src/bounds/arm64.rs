@@ -54,7 +54,7 @@ fn flow(word: u32, at: u64) -> Flow {
 const NOP: u32 = 0xd503_201f;
 
 /// `adr`, or `adrp` with the `add` behind it.
-fn address(word: u32, next: Option<u32>, at: u64) -> Option<u64> {
+pub(crate) fn address(word: u32, next: Option<u32>, at: u64) -> Option<u64> {
     if word & 0x1f00_0000 != 0x1000_0000 {
         return None;
     }

@@ -33,6 +33,7 @@ use kstack_model::Arch;
 use code::Code;
 use walk::{Walk, walk};
 
+pub(crate) use arm64::address;
 pub(crate) use pointers::pointers;
 pub(crate) use unwind::starts as unwind_starts;
 

@@ -10,7 +10,13 @@ use crate::macho::Image;
 /// every aligned word is taken for one: as it is, and in the packed forms that
 /// chained fixups have (cctools-1010.6, `mach-o/fixup-chains.h`), whose low
 /// bits hold the target or its distance from the image or its collection.
-pub(crate) fn pointers(image: &Image, bytes: &[u8], base: u64) -> Vec<u64> {
+/// `is_wanted` says by name which segments are searched then.
+pub(crate) fn pointers(
+    image: &Image,
+    bytes: &[u8],
+    base: u64,
+    is_wanted: fn(&str) -> bool,
+) -> Vec<u64> {
     let is_code = |at: u64| image.code().any(|range| range.contains(&at));
     let relocations = image.local_relocations(bytes);
     let mut found = Vec::new();
@@ -25,7 +31,7 @@ pub(crate) fn pointers(image: &Image, bytes: &[u8], base: u64) -> Vec<u64> {
     let data = image
         .mapped
         .iter()
-        .filter(|mapped| mapped.segment != "__LINKEDIT");
+        .filter(|mapped| is_wanted(&mapped.segment));
     for mapped in data {
         let Some(data) = mapped.from(mapped.address, bytes) else {
             continue;

@@ -35,8 +35,23 @@ pub(super) fn decode(bytes: &[u8], at: u64) -> Option<Insn> {
         flow: flow(word, at),
         // ADD X29, SP, #imm, which MOV X29, SP is a case of.
         sets_frame: word & 0xff80_03ff == 0x9100_03fd,
+        // The group "Loads and Stores".
+        touches_memory: word & 0x0a00_0000 == 0x0800_0000,
         // ADD of two registers, the second shifted or extended.
         sum_in: (word & 0xff00_0000 == 0x8b00_0000).then_some(Register(word & 31)),
+    })
+}
+
+/// Addresses that code computes relative to itself: `ADR`, or `ADRP` with the `ADD` behind it.
+pub(super) fn referred(bytes: &[u8], start: u64) -> impl Iterator<Item = u64> {
+    let words = bytes.as_chunks::<4>().0;
+    let pairs = words
+        .iter()
+        .zip(words.iter().skip(1))
+        .zip((0_u64..).step_by(4));
+    pairs.filter_map(move |((word, next), offset)| {
+        let (word, next) = (u32::from_le_bytes(*word), u32::from_le_bytes(*next));
+        crate::bounds::address(word, Some(next), start.wrapping_add(offset))
     })
 }
 

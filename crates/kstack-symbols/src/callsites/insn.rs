@@ -24,6 +24,8 @@ pub(super) struct Insn {
     pub(super) flow: Flow,
     /// Whether it makes the frame pointer point at a frame.
     pub(super) sets_frame: bool,
+    /// Whether it reads or writes memory by an operand of its own; pushing and calling do not count.
+    pub(super) touches_memory: bool,
     /// The register in which it leaves a sum of two.
     pub(super) sum_in: Option<Register>,
 }

@@ -152,7 +152,34 @@ impl<'a> Code<'a> {
     /// See [`Reach`].
     #[must_use]
     pub fn reach(&self, target: VmAddr) -> Reach {
-        walk::from(self, target.0)
+        walk::from(self, &[target], walk::MOST)
+    }
+
+    /// Everything that calls of any of these can reach, likewise; what is too much is left out.
+    #[must_use]
+    pub fn reach_of_any(&self, targets: &[VmAddr]) -> Reach {
+        /// A kext has less than a million instructions; of a kernel, what is seen must do.
+        const MOST_OF_ANY: usize = 1_500_000;
+        walk::from(self, targets, MOST_OF_ANY)
+    }
+
+    /// Code whose address other code takes; bytes that only look so are among it.
+    pub(crate) fn referred(&self) -> Vec<u64> {
+        let mut referred = Vec::new();
+        for (start, bytes) in &self.sections {
+            match self.isa {
+                Isa::X86 { .. } => referred.extend(x86::referred(bytes, *start)),
+                Isa::Arm64 => referred.extend(arm64::referred(bytes, *start)),
+            }
+        }
+        referred.retain(|at| self.contains(VmAddr(*at)));
+        referred
+    }
+
+    /// Whether the instruction at `at` reads or writes memory by an operand, so that it can fault.
+    #[must_use]
+    pub fn touches_memory(&self, at: VmAddr) -> Option<bool> {
+        Some(self.decode(at.0)?.touches_memory)
     }
 
     /// All addresses that follow a call. One pass over all code.

@@ -172,6 +172,60 @@ fn decoding_from_the_start_of_a_function_tells_where_instructions_start() {
 }
 
 #[test]
+fn instructions_with_an_operand_in_memory_can_fault_and_others_cannot() {
+    for (insn, touches) in [
+        (&[0x48, 0x8b, 0x45, 0xf8][..], true),    // mov rax, [rbp - 8]
+        (&[0xff, 0x50, 0x18], true),              // call [rax + 0x18]
+        (&[0xf3, 0xa4], true),                    // rep movsb
+        (&[0x48, 0x8d, 0x45, 0xf8], false),       // lea rax, [rbp - 8]
+        (&[0x0f, 0x1f, 0x44, 0x00, 0x00], false), // nop [rax + rax]
+        (&[0x55], false),                         // push rbp
+        (&[0x48, 0x01, 0xc8], false),             // add rax, rcx
+        (&[0xe8, 0, 0, 0, 0], false),             // call
+    ] {
+        assert_eq!(
+            x86(insn).touches_memory(VmAddr(0x1000)),
+            Some(touches),
+            "{insn:x?}"
+        );
+    }
+    // ldr x0, [x1]; stp x29, x30, [sp, #-16]!; add x0, x1, x2; bl; nop
+    let bytes = words(&[
+        0xf940_0020,
+        0xa9bf_7bfd,
+        0x8b02_0020,
+        0x9400_0000,
+        0xd503_201f,
+    ]);
+    let code = arm(&bytes);
+    let touches: Vec<_> = (0..5)
+        .map(|n| code.touches_memory(VmAddr(0x4000 + 4 * n)))
+        .collect();
+    assert_eq!(touches, [true, true, false, false, false].map(Some));
+}
+
+#[test]
+fn code_whose_address_other_code_takes_is_found() {
+    // lea rdi, [rip + 3]; lea r15, [rip + 0x100]; ret: the second leads out of the code.
+    let code = x86(&[
+        0x48, 0x8d, 0x3d, 7, 0, 0, 0, 0x4c, 0x8d, 0x3d, 0, 1, 0, 0, 0xc3,
+    ]);
+    assert_eq!(code.referred(), [0x100e]);
+    // adrp x0, #0; add x0, x0, #8; ret
+    let bytes = words(&[0x9000_0000, 0x9100_2000, 0xd65f_03c0]);
+    assert_eq!(arm(&bytes).referred(), [0x4008]);
+}
+
+#[test]
+fn what_any_of_several_functions_reaches_is_counted_once() {
+    // Two functions that jump to a third, which calls through a pointer.
+    let code = x86(&[0xeb, 2, 0xeb, 0, 0xff, 0xd0, 0xc3]);
+    let reach = code.reach_of_any(&[VmAddr(0x1000), VmAddr(0x1002)]);
+    assert_eq!(reach.returns(), 1);
+    assert!(reach.returns_to(VmAddr(0x1006)));
+}
+
+#[test]
 fn other_architectures_have_no_decoder() {
     assert!(Code::new(Arch::Ppc, vec![(0, &[0][..])], VmAddr(0)).is_none());
 }

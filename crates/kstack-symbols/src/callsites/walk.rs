@@ -10,7 +10,7 @@ use super::{Code, Target};
 
 /// Instructions followed from one target, at most. The longest functions of
 /// kexts have some ten thousand; what is not followed is not refuted.
-const MOST: usize = 20_000;
+pub(super) const MOST: usize = 20_000;
 
 /// Instructions looked at to see whether a function makes a frame.
 const PROLOGUE: usize = 24;
@@ -99,12 +99,13 @@ impl Hasher for Mix {
     }
 }
 
-pub(super) fn from(code: &Code<'_>, target: u64) -> Reach {
+pub(super) fn from(code: &Code<'_>, targets: &[VmAddr], most: usize) -> Reach {
     let mut walk = Walk {
         code,
+        most,
         seen: Addresses::default(),
         called: Addresses::default(),
-        todo: vec![target],
+        todo: targets.iter().map(|target| target.0).collect(),
         reach: Reach::default(),
     };
     while let Some(start) = walk.todo.pop() {
@@ -116,11 +117,14 @@ pub(super) fn from(code: &Code<'_>, target: u64) -> Reach {
     reach.instructions = seen.into_iter().map(VmAddr).collect();
     reach.instructions.sort_unstable();
     reach.returns.sort_unstable();
+    reach.returns.dedup();
     reach
 }
 
 struct Walk<'a, 'c> {
     code: &'c Code<'a>,
+    /// Instructions followed at most.
+    most: usize,
     seen: Addresses,
     /// Targets of calls that were looked at.
     called: Addresses,
@@ -134,7 +138,7 @@ impl Walk<'_, '_> {
         let mut here = start;
         let mut sum_in = None;
         while !self.seen.contains(&here) {
-            if self.seen.len() >= MOST {
+            if self.seen.len() >= self.most {
                 return self.lose();
             }
             let Some(insn) = self.code.decode(here) else {

@@ -63,6 +63,19 @@ pub(super) fn pointer_length(operand: &[u8]) -> Option<usize> {
     Some(2 + usize::from(has_sib) + displacement)
 }
 
+/// Addresses that code computes relative to itself: `lea` of 64 bits, by its bytes; `start` is where
+/// they are linked.
+pub(super) fn referred(bytes: &[u8], start: u64) -> impl Iterator<Item = u64> {
+    memchr::memchr_iter(0x8d, bytes).filter_map(move |at| {
+        let prefix = bytes.get(at.checked_sub(1)?)?;
+        // REX.W, perhaps with the high half of the registers; then no base but the instruction pointer.
+        let [modrm, displacement @ ..] = bytes.get(at + 1..)?.first_chunk::<5>()?;
+        let is_relative = prefix & 0xfb == 0x48 && modrm & 0xc7 == 5;
+        let after = start.wrapping_add(super::wide(at + 6));
+        is_relative.then(|| relative(*displacement, after, 64))
+    })
+}
+
 pub(super) fn decode(bytes: &[u8], at: u64, bits: u32) -> Option<Insn> {
     // No instruction is longer than 15 bytes.
     let bytes = bytes.get(..15).unwrap_or(bytes);
@@ -75,6 +88,7 @@ pub(super) fn decode(bytes: &[u8], at: u64, bits: u32) -> Option<Insn> {
         length: u64::try_from(insn.len()).ok()?,
         flow: flow(&insn),
         sets_frame: sets_frame(&insn),
+        touches_memory: touches_memory(&insn),
         sum_in: register(&insn)
             .filter(|_| insn.mnemonic() == Mnemonic::Add && insn.op1_kind() == OpKind::Register),
     })
@@ -110,6 +124,32 @@ fn flow(insn: &Instruction) -> Flow {
         ) => Flow::Stop,
         (_, None) => Flow::Next,
     }
+}
+
+/// Whether an operand is in memory: it can fault. `lea` and long `nop`s only look so.
+fn touches_memory(insn: &Instruction) -> bool {
+    let is_in_memory = |kind| {
+        !matches!(
+            kind,
+            OpKind::Register
+                | OpKind::NearBranch16
+                | OpKind::NearBranch32
+                | OpKind::NearBranch64
+                | OpKind::FarBranch16
+                | OpKind::FarBranch32
+                | OpKind::Immediate8
+                | OpKind::Immediate8_2nd
+                | OpKind::Immediate16
+                | OpKind::Immediate32
+                | OpKind::Immediate64
+                | OpKind::Immediate8to16
+                | OpKind::Immediate8to32
+                | OpKind::Immediate8to64
+                | OpKind::Immediate32to64
+        )
+    };
+    let is_only_a_form = matches!(insn.mnemonic(), Mnemonic::Lea | Mnemonic::Nop);
+    !is_only_a_form && insn.op_kinds().any(is_in_memory)
 }
 
 /// The register that is the first operand.

@@ -98,6 +98,7 @@ pub fn short(image: &str) -> &str {
     match image {
         "mach_kernel" | "com.apple.kernel" => "kernel",
         _ if image.starts_with("kernel.") => "kernel",
+        _ if image.ends_with(".dylib") => image,
         _ => {
             let last = image.rsplit('.').next();
             last.filter(|last| !last.is_empty()).unwrap_or(image)
@@ -369,5 +370,7 @@ mod tests {
             assert_eq!(short(kernel), "kernel");
         }
         assert_eq!(short("odd."), "odd.");
+        // A file name is no identifier.
+        assert_eq!(short("libsystem_kernel.dylib"), "libsystem_kernel.dylib");
     }
 }

@@ -80,6 +80,18 @@ impl Diagnosis<'_> {
         }
     }
 
+    /// What a thread waits for, without whose it is: `KernelMutex 0x…`.
+    #[must_use]
+    pub fn awaited(&self, edge: &WaitEdge) -> String {
+        match &edge.via {
+            Via::Wait(info) => self.object(edge.from, info),
+            Via::Turnstile(turnstile) => match turnstile.hops {
+                0 | 1 => "a turnstile".to_owned(),
+                hops => format!("{hops} turnstiles"),
+            },
+        }
+    }
+
     /// Who somebody is: "thread 0x4e2 of zpool (PID 156)".
     #[must_use]
     pub fn node(&self, node: Node) -> String {

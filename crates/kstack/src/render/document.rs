@@ -2,9 +2,10 @@
 
 use std::borrow::Cow;
 use std::fmt::Write;
+use std::sync::Arc;
 
 use kstack_model::{
-    Address, Fact, Frame, FrameKind, ImageKind, Note, Process, Side, Stack, StackEnd, Thread,
+    Address, At, Fact, Frame, FrameKind, ImageKind, Note, Process, Side, Stack, StackEnd, Thread,
     ThreadRole, ThreadState, Value,
 };
 
@@ -65,14 +66,31 @@ pub(crate) struct StackBlock<'a> {
     frames: &'a [Frame],
 }
 
+/// One line of a stack and what is shown with it. What else belongs to a line, such as its source, goes here.
+#[derive(Debug)]
+pub(crate) struct FrameBlock<'a> {
+    /// Frames further in than this one; functions inlined into a frame have its depth.
+    pub(crate) depth: usize,
+    pub(crate) line: Line<'a>,
+}
+
 impl<'a> Document<'a> {
     pub(crate) fn new(trace: &'a Trace, options: &'a RenderOptions) -> Document<'a> {
+        Document::with_fingerprint(trace, options, fingerprint(trace))
+    }
+
+    /// For those who have worked the fingerprint out.
+    pub(crate) fn with_fingerprint(
+        trace: &'a Trace,
+        options: &'a RenderOptions,
+        fingerprint: Option<Fingerprint>,
+    ) -> Document<'a> {
         let selected = options.selection.of(trace);
         let blocks = selected.processes.iter();
         Document {
             trace,
             options,
-            head: head(trace, options, fingerprint(trace)),
+            head: head(trace, options, fingerprint),
             processes: blocks
                 .map(|one| process_block(trace, options, one))
                 .collect(),
@@ -148,16 +166,25 @@ impl<'a> StackBlock<'a> {
 }
 
 impl StackBlock<'_> {
-    /// The lines of the stack with the index of their frame, innermost first.
-    pub(crate) fn lines<'a>(&'a self, document: &'a Document<'_>) -> Vec<(usize, Line<'a>)> {
+    /// The lines of the stack, innermost first.
+    pub(crate) fn lines<'a>(&'a self, document: &'a Document<'_>) -> Vec<FrameBlock<'a>> {
         let mut all = Vec::with_capacity(self.frames.len());
         let mut lines = Vec::new();
         for (depth, frame) in self.frames.iter().enumerate() {
             let outer = self.frames.get(depth + 1);
             frame::lines(document, self.space, frame, outer, &mut lines);
-            all.extend(lines.drain(..).map(|line| (depth, line)));
+            all.extend(lines.drain(..).map(|line| FrameBlock { depth, line }));
         }
         all
+    }
+
+    /// What tells its frames from those of other stacks: stacks with the same places have the same lines.
+    pub(crate) fn places(&self) -> impl Iterator<Item = (SpaceId, At, FrameKind, usize)> {
+        self.frames.iter().map(|frame| {
+            let said = frame.said.as_ref();
+            let said = said.map_or(0, |said| Arc::as_ptr(said).addr());
+            (self.space, frame.at, frame.kind, said)
+        })
     }
 }
 

@@ -10,6 +10,8 @@ use std::io::{self, Write};
 use kstack_parse::{Datum, Dictionary, Dump};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
+use super::json::harmless;
+
 /// The key of notes, one text each. No kcdata key begins so.
 pub const NOTES: &str = "kstack_notes";
 
@@ -30,8 +32,8 @@ pub fn write_json(dump: &Dump, out: &mut dyn Write) -> io::Result<()> {
     };
     let roots: Vec<_> = dump.buffers.iter().enumerate().map(root).collect();
     match roots.as_slice() {
-        [one] => serde_json::to_writer_pretty(&mut *out, one)?,
-        several => serde_json::to_writer_pretty(&mut *out, several)?,
+        [one] => harmless::write_pretty(one, out)?,
+        several => harmless::write_pretty(&several, out)?,
     }
     out.write_all(b"\n")
 }

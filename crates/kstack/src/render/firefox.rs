@@ -12,6 +12,7 @@ use fxprof_processed_profile::{
 };
 
 use super::escape::Visible;
+use super::json::harmless;
 use super::paths::{self, Kin, Step, ThreadPaths};
 use super::{RenderOptions, Renderer};
 use crate::diagnose::fingerprint;
@@ -72,7 +73,7 @@ fn write(trace: &Trace, options: &RenderOptions, out: &mut dyn Write) -> io::Res
         }
         end(&mut profile, handle, thread);
     }
-    serde_json::to_writer(&mut *out, &profile)?;
+    harmless::write_compact(&profile, out)?;
     out.write_all(b"\n")
 }
 

@@ -8,6 +8,7 @@ use super::document::Document;
 use super::escape::Visible;
 use super::listing::{write_evidence, write_refused, write_unused, write_used};
 use super::stacks::{COLORS, PLAIN, Palette, write_fields};
+use super::text::write_notes;
 use super::words::{self, ShownUuid};
 use super::{RenderOptions, json};
 use crate::resolve::{SpaceId, Trace, TraceImage};
@@ -39,7 +40,7 @@ pub fn write_text(trace: &Trace, options: &RenderOptions, out: &mut dyn Write) -
         write_unused(file, out)?;
         writeln!(out)?;
     }
-    Ok(())
+    write_notes(&document, style, out)
 }
 
 /// The images of each space with the files that speak for them.

@@ -4,9 +4,10 @@ use std::io::{self, Write};
 
 use super::RenderOptions;
 use super::document::Document;
+use super::excerpt;
 use super::frame;
 use super::json::{Writer, harmless};
-use super::stacks::{COLORS, PLAIN, write_excerpt, write_line};
+use super::stacks::{COLORS, PLAIN, write_line};
 use crate::resolve::{SpaceId, Trace};
 use kstack_model::Frame;
 
@@ -23,7 +24,7 @@ pub fn write_text(trace: &Trace, options: &RenderOptions, out: &mut dyn Write) -
         frame::lines(&document, space, frame, None, &mut lines);
         for line in lines.drain(..) {
             write_line(&line, style, out)?;
-            write_excerpt(&line, 0, style, out)?;
+            excerpt::write(&line, 0, style, out)?;
         }
     }
     Ok(())

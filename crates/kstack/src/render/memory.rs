@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::document::{Document, StackBlock};
 use super::escape::Visible;
-use super::json::Writer;
+use super::json::{Writer, harmless};
 use super::stacks::{COLORS, PLAIN, write_stack};
 use super::words::Count;
 use super::{RenderOptions, diagnosis::Shown};
@@ -197,7 +197,7 @@ fn write_json<T: Serialize>(kind: &'static str, items: T, out: &mut dyn Write) -
         kind,
         items,
     };
-    serde_json::to_writer_pretty(&mut *out, &document)?;
+    harmless::write_pretty(&document, out)?;
     out.write_all(b"\n")
 }
 

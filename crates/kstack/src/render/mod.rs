@@ -11,13 +11,16 @@ mod digest;
 mod document;
 pub mod dump;
 mod escape;
+mod excerpt;
 mod firefox;
 pub mod flamegraph;
 mod folded;
 mod frame;
+mod html;
 mod image_color;
 pub mod images;
 mod json;
+mod line;
 mod listing;
 pub mod lookup;
 mod markdown;
@@ -57,6 +60,7 @@ pub struct Renderer {
 pub static RENDERERS: &[Renderer] = &[
     text::RENDERER,
     markdown::RENDERER,
+    html::RENDERER,
     json::RENDERER,
     folded::RENDERER,
     flamegraph::RENDERER,

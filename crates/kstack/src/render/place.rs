@@ -6,6 +6,7 @@ use super::document::Document;
 use super::escape::Visible;
 use super::listing::{write_evidence, write_image, write_used};
 use super::stacks::{COLORS, PLAIN, Palette, write_fields};
+use super::text::write_notes;
 use super::words::Count;
 use super::{RenderOptions, json};
 use crate::resolve::{Candidate, Inference, Outcome, Trace};
@@ -43,7 +44,7 @@ pub fn write_text(trace: &Trace, options: &RenderOptions, out: &mut dyn Write) -
         super::listing::write_unused(file, out)?;
         writeln!(out)?;
     }
-    Ok(())
+    write_notes(&document, style, out)
 }
 
 /// Writes the places of all files as JSON: the images, and the candidates beside them.
@@ -81,10 +82,11 @@ fn write_candidate(candidate: &Candidate, out: &mut dyn Write) -> io::Result<()>
         returns,
         calls,
         bits,
+        surplus,
     } = candidate;
     writeln!(
         out,
-        "    {} at {address} (slide {slide}): {}/{} return addresses, {}/{} direct calls, {bits:.0} bits",
+        "    {} at {address} (slide {slide}): {}/{} return addresses, {}/{} direct calls, {bits:.0} bits, {surplus:.0} left",
         Visible(segment),
         returns.agree,
         returns.of,

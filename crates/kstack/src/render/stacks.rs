@@ -4,14 +4,13 @@ use std::fmt;
 use std::io::{self, Write};
 
 use anstyle::{Ansi256Color, AnsiColor, Style};
-use kstack_model::ImageOffset;
 
-use super::document::{Document, Field, ProcessBlock, StackBlock, ThreadBlock};
+use super::document::{Document, Field, FrameBlock, ProcessBlock, StackBlock, ThreadBlock};
 use super::escape::Visible;
-use super::frame::{FrameLine, Inlined, Line, Marks, Place, SourcePlace, Title};
-use super::{image_color, words};
+use super::frame::Line;
+use super::line::{self, Part, Pen};
+use super::{excerpt, image_color, words};
 use crate::diagnose::short;
-use crate::resolve::Why;
 
 /// Frames deeper than this are not indented further: a stack of hundreds stays readable.
 const DEEPEST: usize = 20;
@@ -31,7 +30,7 @@ fn indentation(depth: usize, columns: Option<usize>) -> usize {
 pub(crate) struct Palette {
     pub(crate) heading: Style,
     pub(super) name: Style,
-    aside: Style,
+    pub(super) aside: Style,
     pub(crate) mark: Style,
     /// Whether images have colours of their own.
     colors_images: bool,
@@ -47,6 +46,25 @@ impl Palette {
             "kernel" => self.aside,
             name => Ansi256Color(image_color::terminal(name)).on_default(),
         }
+    }
+}
+
+/// Writes the parts of a line in their styles.
+struct Styled<'a> {
+    style: Palette,
+    out: &'a mut dyn Write,
+}
+
+impl Pen for Styled<'_> {
+    fn put(&mut self, part: Part<'_>, text: fmt::Arguments<'_>) -> io::Result<()> {
+        let style = match part {
+            Part::Plain | Part::Source => return self.out.write_fmt(text),
+            Part::Name => self.style.name,
+            Part::Image(image) => self.style.image(image),
+            Part::Aside => self.style.aside,
+            Part::Mark => self.style.mark,
+        };
+        write!(self.out, "{style}{text}{style:#}")
     }
 }
 
@@ -140,245 +158,23 @@ pub(crate) fn write_stack(
     if lines.is_empty() {
         writeln!(out, "    (no frames)")?;
     }
-    for (depth, line) in &lines {
+    for FrameBlock { depth, line } in &lines {
         let blanks = indentation(*depth, document.options.columns);
         write!(out, "{:blanks$}", "")?;
         write_line(line, style, out)?;
-        write_excerpt(line, blanks, style, out)?;
+        excerpt::write(line, blanks, style, out)?;
     }
     if stack.cut {
         let mark = style.mark;
-        writeln!(out, "    {mark}[cut short: the stack went on]{mark:#}")?;
+        writeln!(out, "    {mark}{}{mark:#}", words::CUT_SHORT)?;
     }
     Ok(())
 }
 
 /// One line of a stack, without its indentation.
 pub(crate) fn write_line(line: &Line<'_>, style: Palette, out: &mut dyn Write) -> io::Result<()> {
-    match line {
-        Line::Inlined(inlined) => write_inlined(inlined, style, out),
-        Line::Frame(frame) => write_frame(frame, style, out),
-    }
-}
-
-/// The source around a line, under it and one step further in; `>` marks the line itself.
-pub(crate) fn write_excerpt(
-    line: &Line<'_>,
-    blanks: usize,
-    style: Palette,
-    out: &mut dyn Write,
-) -> io::Result<()> {
-    let source = match line {
-        Line::Inlined(inlined) => &inlined.source,
-        Line::Frame(frame) => &frame.source,
-    };
-    let Some((place, excerpt)) = source
-        .as_ref()
-        .and_then(|place| Some((place, place.excerpt?)))
-    else {
-        return Ok(());
-    };
-    let aside = style.aside;
-    for (text, number) in excerpt.lines.iter().zip(excerpt.first..) {
-        let text = without_tabs(text);
-        let text = Visible(text.trim_end());
-        match place.line == Some(number) {
-            true => writeln!(out, "{:blanks$}  > {number:>5} | {text}", "")?,
-            false => writeln!(
-                out,
-                "{:blanks$}    {aside}{number:>5} | {text}{aside:#}",
-                ""
-            )?,
-        }
-    }
-    Ok(())
-}
-
-/// Tabs as blanks up to the next eighth column, as the source was written for.
-fn without_tabs(line: &str) -> String {
-    let mut shown = String::new();
-    let mut column = 0;
-    for c in line.chars() {
-        let width = if c == '\t' { 8 - column % 8 } else { 1 };
-        match c {
-            '\t' => shown.extend(std::iter::repeat_n(' ', width)),
-            c => shown.push(c),
-        }
-        column += width;
-    }
-    shown
-}
-
-fn write_inlined(inlined: &Inlined<'_>, style: Palette, out: &mut dyn Write) -> io::Result<()> {
-    let name = style.name;
-    match inlined.function {
-        Some(function) => write!(out, "{name}{}{name:#}", Visible(function))?,
-        None => out.write_all(b"(function without a name)")?,
-    }
-    write!(out, " [inlined in {}]", Visible(inlined.into))?;
-    if let Some(image) = inlined.image {
-        let color = style.image(image);
-        write!(out, " (in {color}{}{color:#})", Visible(image))?;
-    }
-    write_source(inlined.source.as_ref(), out)?;
-    write_marks(&inlined.marks, style, out)?;
+    line::write(line, &mut Styled { style, out })?;
     out.write_all(b"\n")
-}
-
-fn write_frame(frame: &FrameLine<'_>, style: Palette, out: &mut dyn Write) -> io::Result<()> {
-    write_title(&frame.title, style, out)?;
-    let aside = style.aside;
-    match (&frame.title, &frame.at) {
-        (Title::Nothing, Place::Address(address)) => write!(out, "{address}")?,
-        (Title::Nothing, Place::Offset(image, offset)) => {
-            write!(out, "{}{}", Visible(image.unwrap_or("?")), Plus(*offset))?;
-        }
-        (_, Place::Address(address)) => write!(out, " {aside}({address}){aside:#}")?,
-        (Title::Function { .. }, Place::Offset(Some(image), offset)) => {
-            write!(
-                out,
-                " {aside}({}{}){aside:#}",
-                Visible(image),
-                Plus(*offset)
-            )?;
-        }
-        (_, Place::Offset(..) | Place::NotStated) => {
-            write!(out, " {aside}(address not stated){aside:#}")?
-        }
-    }
-    write_source(frame.source.as_ref(), out)?;
-    write_marks(&frame.marks, style, out)?;
-    out.write_all(b"\n")
-}
-
-fn write_title(title: &Title<'_>, style: Palette, out: &mut dyn Write) -> io::Result<()> {
-    let bold = style.name;
-    match title {
-        Title::Function {
-            name,
-            image,
-            offset,
-        } => {
-            write!(out, "{bold}{}{bold:#}", Visible(name))?;
-            if let Some(image) = image {
-                let color = style.image(image);
-                write!(out, " (in {color}{}{color:#})", Visible(image))?;
-            }
-            match offset {
-                Some(offset) => write!(out, " + {offset}"),
-                None => Ok(()),
-            }
-        }
-        Title::After {
-            image,
-            offset_in_image,
-            name,
-            offset,
-        } => {
-            let color = style.image(image);
-            let (image, name) = (Visible(image), Visible(name));
-            write!(
-                out,
-                "{color}{image}{color:#}{} (after {name} + {offset})",
-                Plus(*offset_in_image)
-            )
-        }
-        Title::InImage {
-            image,
-            offset_in_image,
-        } => {
-            let color = style.image(image);
-            write!(
-                out,
-                "{color}{}{color:#}{}",
-                Visible(image),
-                Plus(*offset_in_image)
-            )
-        }
-        Title::Nothing => Ok(()),
-    }
-}
-
-fn write_source(source: Option<&SourcePlace<'_>>, out: &mut dyn Write) -> io::Result<()> {
-    let Some(source) = source else { return Ok(()) };
-    write!(out, " {}", Visible(source.file))?;
-    let Some(line) = source.line else {
-        return Ok(());
-    };
-    write!(out, ":{line}")?;
-    if let Some(column) = source.column {
-        write!(out, ":{column}")?;
-    }
-    match source.nearby {
-        true => out.write_all(b" [nearest line]"),
-        false => Ok(()),
-    }
-}
-
-fn write_marks(marks: &Marks<'_>, style: Palette, out: &mut dyn Write) -> io::Result<()> {
-    let mark = style.mark;
-    if marks.start_only {
-        write!(out, " {mark}[no name: function start only]{mark:#}")?;
-    }
-    if marks.unverified {
-        write!(out, " {mark}[said by the report, not verified]{mark:#}")?;
-    }
-    match marks.why {
-        Some(Why::NearestImageBelow) => {
-            write!(out, " {mark}[uncertain: nearest image below]{mark:#}")?;
-        }
-        // The frame's own contradiction says more.
-        Some(Why::Contradicted) if marks.contradicts.is_some() => {}
-        Some(why) => write!(out, " {mark}[{why}]{mark:#}")?,
-        None => {}
-    }
-    if let Some(made) = marks.made {
-        write!(out, " {mark}[{made}]{mark:#}")?;
-    }
-    if let Some(entered) = marks.entered {
-        let entered = Visible(entered);
-        write!(
-            out,
-            " {mark}[entered through {entered}, which the stack does not show]{mark:#}"
-        )?;
-    }
-    if marks.other_build {
-        write!(out, " {mark}[from another build: the UUIDs differ]{mark:#}")?;
-    }
-    if let Some(contradicts) = marks.contradicts {
-        write!(out, " {mark}[{contradicts}]{mark:#}")?;
-    }
-    if let Some(said) = marks.said {
-        write!(out, " {mark}[said:")?;
-        if let Some(symbol) = &said.symbol {
-            write!(out, " {}", Visible(symbol))?;
-        }
-        if let Some(offset) = said.offset {
-            write!(out, " + {offset:#x}")?;
-        }
-        if let Some(image) = &said.image {
-            write!(out, " in {}", Visible(image))?;
-        }
-        write!(out, "]{mark:#}")?;
-    }
-    if let Some(remark) = marks.remark {
-        write!(out, " {mark}[{}]{mark:#}", Visible(remark))?;
-    }
-    if let Some(raw) = marks.printed_as {
-        write!(out, " {mark}[printed as {raw}]{mark:#}")?;
-    }
-    Ok(())
-}
-
-/// An offset in an image: " + 0x10", or " - 0x10" for one below the image's header.
-pub(crate) struct Plus(pub(crate) ImageOffset);
-
-impl fmt::Display for Plus {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let offset = self.0.0.cast_signed();
-        let sign = if offset < 0 { '-' } else { '+' };
-        write!(f, " {sign} {:#x}", offset.unsigned_abs())
-    }
 }
 
 #[cfg(test)]

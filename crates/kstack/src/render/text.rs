@@ -124,7 +124,12 @@ fn write_not_used(document: &Document<'_>, style: Palette, out: &mut dyn Write) 
     Ok(())
 }
 
-fn write_notes(document: &Document<'_>, style: Palette, out: &mut dyn Write) -> io::Result<()> {
+/// Writes the notes of the report and of the resolving, if there are any.
+pub(super) fn write_notes(
+    document: &Document<'_>,
+    style: Palette,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     let heading = style.heading;
     for (index, note) in document.notes().enumerate() {
         if index == 0 {

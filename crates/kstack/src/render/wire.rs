@@ -147,6 +147,7 @@ pub(crate) struct Candidate<'a> {
     pub(crate) return_addresses: Agreement,
     pub(crate) direct_calls: Agreement,
     pub(crate) bits: f64,
+    pub(crate) bits_left: f64,
 }
 
 #[derive(Debug, Serialize)]

@@ -89,6 +89,9 @@ pub(crate) fn stack(side: Side) -> &'static str {
     }
 }
 
+/// What stands below a stack that is known to have gone on.
+pub(crate) const CUT_SHORT: &str = "[cut short: the stack went on]";
+
 /// The fingerprint and what it is made of.
 pub(crate) fn fingerprint(fingerprint: &Fingerprint) -> String {
     let frames = Count(fingerprint.frames, "frame");

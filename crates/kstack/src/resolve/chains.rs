@@ -19,6 +19,9 @@ pub(super) struct Link {
     /// Whether the frame before it in the chain is the one it called: not so for the first, nor
     /// where the frame pointers jump.
     pub(super) follows: bool,
+    /// Whether its thread waits. Then it called what it waits in, or a fault of memory did: a thread
+    /// that is interrupted otherwise stays ready to run.
+    pub(super) waits: bool,
 }
 
 /// The distinct kernel stacks of a report, but for those of running threads.
@@ -32,7 +35,7 @@ pub(super) fn chains(report: &Report) -> Vec<Chain> {
     for thread in threads.filter(|thread| !is_running(thread)) {
         let stacks = thread.stacks.iter();
         for stack in stacks.filter(|stack| stack.side == Side::Kernel) {
-            let chain = chain(stack);
+            let chain = chain(stack, waits(thread));
             if !chain.links.is_empty() && seen.insert(chain.clone()) {
                 chains.push(chain);
             }
@@ -48,7 +51,14 @@ fn is_running(thread: &Thread) -> bool {
         .is_some_and(|state| is(state, ThreadState::RUN) && !is(state, ThreadState::WAIT))
 }
 
-fn chain(stack: &Stack) -> Chain {
+fn waits(thread: &Thread) -> bool {
+    let is = |state: ThreadState, bit| state.contains(bit);
+    thread
+        .state
+        .is_some_and(|state| is(state, ThreadState::WAIT) && !is(state, ThreadState::RUN))
+}
+
+fn chain(stack: &Stack, waits: bool) -> Chain {
     let mut links = Vec::with_capacity(stack.frames.len());
     let mut before: Option<&Frame> = None;
     for frame in &stack.frames {
@@ -56,6 +66,7 @@ fn chain(stack: &Stack) -> Chain {
             at: frame.at,
             kind: frame.kind,
             follows: before.is_some_and(|before| !jumps(before, frame)),
+            waits,
         });
         before = Some(frame);
     }

@@ -11,8 +11,8 @@ use kstack_model::{Address, LoadedImage, Note, Placement, Report};
 use kstack_symbols::{SymbolError, SymbolFile, SymbolSet, SymbolSource};
 
 use super::{
-    PlacedBy, Refusal, ResolveOptions, SpaceId, TraceImage, UnusedFile, UnusedReason, UsedSource,
-    Why, clues::Clues, clues::differs, evidence::Verdict, found, infer::Unplaced, members, named,
+    Refusal, ResolveOptions, SpaceId, TraceImage, UnusedFile, UnusedReason, UsedSource, Why,
+    clues::Clues, clues::differs, evidence::Verdict, found, infer::Unplaced, members, named,
 };
 
 /// A source of the set: file and slice.
@@ -195,13 +195,26 @@ impl<'a> Matched<'a> {
         Some((source, self.images.get_mut(image)?.used.take()?))
     }
 
-    /// Names an image that only the user placed after the file that was to speak for it.
-    pub(super) fn name_if_given(&mut self, image: usize, used: &UsedSource) {
-        if used.placed_by == PlacedBy::Given
-            && let Some(image) = self.images.get_mut(image)
-        {
+    /// Names an image that no list has after the file that was to speak for it.
+    pub(super) fn name_if_unlisted(&mut self, index: usize, used: &UsedSource) {
+        let is_listed = index < self.listed;
+        if let Some(image) = self.images.get_mut(index).filter(|_| !is_listed) {
             image.image.name.get_or_insert_with(|| used.name.clone());
         }
+    }
+
+    /// Drops images that no list has, that nothing speaks for and nothing was refused for: parts of a
+    /// collection that is not used after all. Indices of images change.
+    pub(super) fn forget_bare(&mut self) {
+        let listed = self.listed;
+        let is_bare = |(index, image): (usize, &TraceImage)| {
+            index >= listed && image.used.is_none() && image.refused.is_empty()
+        };
+        let bare: Vec<bool> = self.images.iter().enumerate().map(is_bare).collect();
+        let mut keep = bare.iter().map(|is_bare| !is_bare);
+        self.images.retain(|_| keep.next().unwrap_or(true));
+        let mut keep = bare.iter().map(|is_bare| !is_bare);
+        self.sources.retain(|_| keep.next().unwrap_or(true));
     }
 
     /// The next file that could speak for an image; it is asked for once.

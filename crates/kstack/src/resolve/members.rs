@@ -17,10 +17,53 @@ use super::{MatchedBy, PlacedBy, SlideMap, SpaceId, UsedSource};
 /// Adds the images of the collections in use that hold a frame.
 pub(super) fn use_members(report: &Report, clues: &Clues, matched: &mut Matched<'_>) {
     let slides = placed_collections(report, clues, matched);
+    add_members(&slides, &kernel_addresses(report), matched);
+}
+
+/// Takes the images of collections along with those that place them: an image that was withdrawn
+/// places nothing, and one that was moved moves the others. Returns the images that are gone.
+pub(super) fn follow(report: &Report, clues: &Clues, matched: &mut Matched<'_>) -> Vec<usize> {
+    let slides = placed_collections(report, clues, matched);
+    let addresses = kernel_addresses(report);
+    let mut gone = Vec::new();
+    for index in 0..matched.images.len() {
+        let Some((id, used)) = matched.used(index) else {
+            continue;
+        };
+        if used.matched_by != MatchedBy::Collection {
+            continue;
+        }
+        let here = matched.source(id).and_then(|source| {
+            let (slide, placed_by) = *slides.get(&source.collection()?.path)?;
+            let slides = all(source, slide);
+            holds_any(&slides, &addresses).then_some((slides, placed_by))
+        });
+        match here {
+            Some((slides, placed_by)) => {
+                let used = UsedSource {
+                    placed_by,
+                    slides,
+                    ..used.clone()
+                };
+                matched.assign(index, id, used);
+            }
+            None => {
+                matched.withdraw(index);
+                gone.push(index);
+            }
+        }
+    }
+    add_members(&slides, &addresses, matched);
+    gone
+}
+
+/// A collection's slide, and what it is from.
+type Slides = BTreeMap<String, (Slide, PlacedBy)>;
+
+fn add_members(slides: &Slides, addresses: &[Address], matched: &mut Matched<'_>) {
     if slides.is_empty() {
         return;
     }
-    let addresses = kernel_addresses(report);
     let files = matched.files();
     for (file, symbol_file) in files.iter().enumerate() {
         for (slice, source) in symbol_file.slices.iter().enumerate() {
@@ -35,7 +78,7 @@ pub(super) fn use_members(report: &Report, clues: &Clues, matched: &mut Matched<
                 continue;
             }
             let slides = all(source, *slide);
-            if holds_any(&slides, &addresses) {
+            if holds_any(&slides, addresses) {
                 matched.add(member(source, *placed_by, slides), id);
             }
         }
@@ -43,12 +86,8 @@ pub(super) fn use_members(report: &Report, clues: &Clues, matched: &mut Matched<
 }
 
 /// The slide of each collection that one of its images, or its own UUID, places.
-fn placed_collections(
-    report: &Report,
-    clues: &Clues,
-    matched: &mut Matched<'_>,
-) -> BTreeMap<String, (Slide, PlacedBy)> {
-    let mut slides: BTreeMap<String, (Slide, PlacedBy)> = BTreeMap::new();
+fn placed_collections(report: &Report, clues: &Clues, matched: &mut Matched<'_>) -> Slides {
+    let mut slides = Slides::new();
     if clues.options.as_linked {
         // The addresses are those of the file, whatever else is known.
         let sources = matched.files().iter().flat_map(|file| &file.slices);
@@ -90,9 +129,12 @@ fn placed_collections(
     contradicted.dedup();
     for path in contradicted {
         slides.remove(&path);
-        matched.notes.push(Note::new(format!(
+        let note = Note::new(format!(
             "{path}: its images are placed by different slides, so those that the report does not list are not used"
-        )));
+        ));
+        if !matched.notes.contains(&note) {
+            matched.notes.push(note);
+        }
     }
     slides
 }

@@ -8,12 +8,12 @@ use kstack_symbols::Role;
 use super::chains::{Chain, chains};
 use super::clues::Clues;
 use super::evidence::{Agreement, Contradiction, Evidence, Verdict, Weighed, weigh};
-use super::infer::{self, Candidate, Inference, Unplaced};
+use super::infer::{self, Candidate, Inference, Outcome, Unplaced};
 use super::lookup::Key;
 use super::matching::Matched;
 use super::place::by_code;
 use super::space::lay_out;
-use super::{MatchedBy, PlacedBy, Refusal, UnusedFile, UnusedReason, UsedSource};
+use super::{MatchedBy, PlacedBy, Refusal, UnusedFile, UnusedReason, UsedSource, members};
 
 /// What the code of the symbol files says about their placements.
 #[derive(Debug, Default)]
@@ -36,29 +36,84 @@ pub(super) fn prove(report: &Report, clues: &Clues, matched: &mut Matched<'_>) -
         return proof;
     }
     let chains = chains(report);
-    let mut weighed = weigh(&chains, matched, &lay_out(&matched.images));
-    // Each round withdraws a file at least, so there is an end.
-    while !clues.options.allow_mismatch && withdraw_contradicted(&chains, &weighed, matched) {
-        keep(weighed, &mut proof, matched);
-        weighed = weigh(&chains, matched, &lay_out(&matched.images));
+    let mut trial = Trial {
+        report,
+        clues,
+        chains: &chains,
+        matched,
+        proof: &mut proof,
+    };
+    let weighed = trial.settle();
+    let has_moved = move_unstated(&chains, clues, &weighed, trial.matched);
+    if has_moved || !trial.matched.unplaced.is_empty() {
+        trial.follow();
+        trial.proof.inferences = infer::infer(&chains, trial.matched);
+        trial.follow();
+        trial.settle();
+        trial.take_back();
     }
-    let has_moved = move_unstated(&chains, clues, &weighed, matched);
-    keep(weighed, &mut proof, matched);
-    if has_moved || !matched.unplaced.is_empty() {
-        proof.inferences = infer::infer(&chains, matched);
-        let weighed = weigh(&chains, matched, &lay_out(&matched.images));
-        keep(weighed, &mut proof, matched);
-    }
+    matched.forget_bare();
     proof
 }
 
+/// What the steps of a proof share.
+struct Trial<'t, 'a> {
+    report: &'t Report,
+    clues: &'t Clues,
+    chains: &'t [Chain],
+    matched: &'t mut Matched<'a>,
+    proof: &'t mut Proof,
+}
+
+impl Trial<'_, '_> {
+    /// Weighs, and withdraws what is contradicted, until nothing is.
+    fn settle(&mut self) -> Weighed {
+        loop {
+            let spaces = lay_out(&self.matched.images);
+            let weighed = weigh(self.chains, self.matched, &spaces);
+            keep(&weighed, self.proof, self.matched);
+            // Each round withdraws a file at least, so there is an end.
+            if self.clues.options.allow_mismatch
+                || !withdraw_contradicted(self.chains, &weighed, self.matched)
+            {
+                return weighed;
+            }
+            self.follow();
+        }
+    }
+
+    /// Images of collections go with those that place them.
+    fn follow(&mut self) {
+        for index in members::follow(self.report, self.clues, self.matched) {
+            self.proof.contradictions.remove(&index);
+            if let Some(image) = self.matched.images.get_mut(index) {
+                image.evidence = None;
+            }
+        }
+    }
+
+    /// A place that was claimed and then contradicted, beside what was placed after it, is none.
+    fn take_back(&mut self) {
+        for inference in &mut self.proof.inferences {
+            let mut unused = self.matched.unused.iter();
+            let is_unused = unused.any(|unused| {
+                unused.path == inference.path && unused.reason == UnusedReason::Contradicted
+            });
+            if is_unused && inference.outcome == Outcome::Placed {
+                inference.outcome = Outcome::TooWeak;
+            }
+        }
+    }
+}
+
 /// Keeps the evidence with the images, and the frames against it with the proof.
-fn keep(mut weighed: Weighed, proof: &mut Proof, matched: &mut Matched<'_>) {
-    for (index, evidence) in weighed.evidence {
-        let against = weighed.contradictions.remove(&index).unwrap_or_default();
-        proof.contradictions.insert(index, against);
-        if let Some(image) = matched.images.get_mut(index) {
-            image.evidence = Some(evidence);
+fn keep(weighed: &Weighed, proof: &mut Proof, matched: &mut Matched<'_>) {
+    for (index, evidence) in &weighed.evidence {
+        let against = weighed.contradictions.get(index);
+        let against = against.cloned().unwrap_or_default();
+        proof.contradictions.insert(*index, against);
+        if let Some(image) = matched.images.get_mut(*index) {
+            image.evidence = Some(evidence.clone());
         }
     }
 }
@@ -115,7 +170,7 @@ fn withdraw(image: usize, evidence: &Evidence, chains: &[Chain], matched: &mut M
     let Some(file) = matched.files().get(source.file) else {
         return;
     };
-    matched.name_if_given(image, &used);
+    matched.name_if_unlisted(image, &used);
     let elsewhere = infer::only_place(chains, matched, image, source);
     let why = why(evidence, &used, elsewhere.as_ref());
     matched.refuse(
@@ -159,7 +214,8 @@ fn why(evidence: &Evidence, used: &UsedSource, elsewhere: Option<&Candidate>) ->
         PlacedBy::Report => "the address in the report",
         PlacedBy::Listing => "the address in the listing",
         PlacedBy::Slide => "the stated slide",
-        PlacedBy::Linked | PlacedBy::Inferred | PlacedBy::Offsets => "where it is linked",
+        PlacedBy::Linked | PlacedBy::Offsets => "where it is linked",
+        PlacedBy::Inferred => "the inferred address",
     };
     let reason = match elsewhere {
         Some(place) => format!(

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use kstack_model::Side;
 
 use super::super::RenderOptions;
+use super::super::json::harmless;
 use super::super::wire::{Fingerprint, Hex, SCHEMA, UuidText};
 use super::wire;
 use crate::diagnose::compare::{self, Proof};
@@ -100,7 +101,7 @@ pub(super) fn write_comparison(
 }
 
 fn write_document(document: &impl serde::Serialize, out: &mut dyn Write) -> io::Result<()> {
-    serde_json::to_writer_pretty(&mut *out, document)?;
+    harmless::write_pretty(document, out)?;
     out.write_all(b"\n")
 }
 

@@ -8,7 +8,7 @@ mod comparison;
 mod json;
 mod sections;
 mod stacks;
-mod waiting;
+pub(super) mod waiting;
 mod wire;
 
 use std::io::{self, Write};

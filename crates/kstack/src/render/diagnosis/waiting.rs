@@ -18,7 +18,7 @@ use crate::resolve::SpaceId;
 /// Waits of one chain that are shown: this many at each end.
 const ENDS: usize = 6;
 
-pub(super) fn sections(
+pub(in super::super) fn sections(
     diagnosis: &Diagnosis<'_>,
     document: &Document<'_>,
     shown: Shown,

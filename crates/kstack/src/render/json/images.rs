@@ -161,6 +161,7 @@ pub(super) fn inference(inference: &Inference) -> wire::Inference<'_> {
                 return_addresses: agreement(candidate.returns),
                 direct_calls: agreement(candidate.calls),
                 bits: candidate.bits.round(),
+                bits_left: candidate.surplus.round(),
             })
             .collect(),
         more: inference.more,

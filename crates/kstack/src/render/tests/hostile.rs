@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use kstack_model::{Fact, Note, Said, Side, Stack, Value};
+use kstack_synth::hostile;
 use proptest::prelude::*;
 
 use super::sample::{self, Answer, SPL, ZFS, named, source};
@@ -10,110 +11,6 @@ use super::text::without_styles;
 use super::*;
 use crate::render::escape::is_hidden;
 use crate::resolve::{Refusal, UnusedFile, UnusedReason, Why};
-
-const PAYLOADS: &[&str] = &[
-    // Terminals.
-    "\0",
-    "\u{1b}[31mred",
-    "\u{1b}[2J\u{1b}[H",
-    "\u{1b}]0;title\u{7}",
-    "\u{1b}]8;;http://example.com\u{1b}\\link\u{1b}]8;;\u{1b}\\",
-    "\u{1b}P+q\u{1b}\\",
-    "\u{1b}c",
-    "\u{9b}31m",
-    "\u{90}q\u{9c}",
-    "\u{7}\u{8}\u{8}\u{8}gone",
-    "\u{7f}\u{7f}",
-    "over\rwritten",
-    "two\nlines",
-    "two\r\nlines",
-    "\u{b}\u{c}",
-    "\u{85}next line",
-    "tab\tstop",
-    "[0m",
-    // Readers.
-    "\u{202e}txet",
-    "\u{2066}\u{2069}",
-    "\u{200f}\u{200e}\u{61c}",
-    "zero\u{200b}width\u{200d}\u{feff}",
-    "soft\u{ad}hyphen",
-    "line\u{2028}paragraph\u{2029}",
-    "tag\u{e0041}\u{e0042}",
-    "fill\u{3164}\u{115f}",
-    "\u{fff9}note\u{fffa}\u{fffb}",
-    "lone \u{fffd} surrogate",
-    // HTML.
-    "<script>alert(1)</script>",
-    "<img src=x onerror=alert(1)>",
-    "</code></summary></details><b>",
-    "</details>",
-    "<!-- ",
-    "-->",
-    "<![CDATA[",
-    "]]>",
-    "&lt;b&gt;",
-    "&#64;team",
-    "&nbsp;",
-    "\" onmouseover=\"x",
-    "' onmouseover='x",
-    "<https://example.com>",
-    // Markdown.
-    "`",
-    "``",
-    "```",
-    "````\n# heading\n````",
-    "a`b``c```d````e",
-    "~~~",
-    "\n~~~\n",
-    "|",
-    "a|b|c",
-    "\\|",
-    "\\",
-    "\\`",
-    "| --- | --- |",
-    "# heading",
-    "\n\n# heading",
-    "- item",
-    "1. item",
-    "> quote",
-    "---",
-    "===",
-    "* * *",
-    "**bold** _em_ ~~no~~",
-    "[text](javascript:alert(1))",
-    "![image](http://example.com/x.png)",
-    "[ref]: http://example.com",
-    "[^1]",
-    "- [ ] task",
-    "    indented",
-    "$x^2$",
-    "$`x`$",
-    ":smile:",
-    // Issue trackers.
-    "@team",
-    "@org/team",
-    "#123",
-    "GH-1",
-    "org/repo#123",
-    "!12",
-    "~label",
-    "Fixes #1",
-    "0123456789abcdef0123456789abcdef01234567",
-    "www.example.com",
-    "http://example.com",
-    "mailto:a@example.com",
-    "a@example.com",
-    "/close",
-    // Our own shapes.
-    "PID: 1",
-    "Images missing:",
-    "x (in mach_kernel) + 1 (0x1)",
-    "\\u{1b}",
-    "\"},{\"pid\":1",
-    "{{7*7}}",
-    "%s%n",
-    "$(reboot)",
-];
 
 /// A trace that shows the name in every place where a name can stand.
 pub(super) fn named_everywhere(name: &str) -> Trace {
@@ -200,15 +97,7 @@ fn options(name: &str) -> RenderOptions {
     }
 }
 
-pub(super) fn all_payloads() -> impl Iterator<Item = String> {
-    let huge = ["A", "`", "\u{202e}", "é"].map(|unit| unit.repeat(1_000_000 / unit.len()));
-    PAYLOADS
-        .iter()
-        .map(|payload| (*payload).to_owned())
-        .chain(huge)
-}
-
-const HARMLESS: &str = "harmless";
+pub(super) const HARMLESS: &str = "harmless";
 
 #[test]
 fn no_name_reaches_the_terminal_or_makes_a_line() {
@@ -223,7 +112,7 @@ fn no_name_reaches_the_terminal_or_makes_a_line() {
             without_styles(&text)
         };
         let lines = render(HARMLESS).lines().count();
-        for payload in all_payloads() {
+        for payload in hostile::all() {
             let text = render(&payload);
             let active = text.chars().find(|c| *c != '\n' && is_hidden(*c));
             assert_eq!(active, None, "{:.40}", payload.escape_default());
@@ -242,7 +131,7 @@ fn no_name_is_markup_in_markdown() {
     let render = |name: &str| rendered("markdown", &named_everywhere(name), &options(name));
     let harmless = skeleton(&render(HARMLESS));
     assert!(!harmless.contains(HARMLESS), "{harmless}");
-    for payload in all_payloads() {
+    for payload in hostile::all() {
         let markdown = render(&payload);
         let active = markdown.chars().find(|c| *c != '\n' && is_hidden(*c));
         assert_eq!(active, None, "{:.40}", payload.escape_default());
@@ -262,7 +151,7 @@ fn no_name_is_markup_in_markdown() {
 
 /// What of a Markdown text a tracker reads as markup: all but fenced blocks,
 /// code spans and code elements, after the rules of `CommonMark` for their ends.
-fn skeleton(markdown: &str) -> String {
+pub(super) fn skeleton(markdown: &str) -> String {
     let mut skeleton = String::new();
     let mut fence: Option<usize> = None;
     for line in markdown.lines() {
@@ -309,7 +198,7 @@ fn without_code(line: &str) -> String {
 #[test]
 fn every_name_comes_out_of_json_as_it_went_in() {
     let mut documents = Vec::new();
-    for payload in PAYLOADS {
+    for payload in hostile::NAMES {
         let json = rendered("json", &named_everywhere(payload), &options(payload));
         assert!(json.chars().all(|c| c == '\n' || !is_hidden(c)));
         let document: serde_json::Value = serde_json::from_str(&json).unwrap();

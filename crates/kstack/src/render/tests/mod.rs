@@ -1,6 +1,8 @@
 //! What the renderers write, from traces made by hand.
 
+mod every_output;
 mod hostile;
+mod html;
 mod json;
 mod markdown;
 mod pictures;

@@ -1,8 +1,9 @@
 //! Folded stacks, flame graphs, profiles and diagnoses.
 
 use kstack_model::{Address, Frame, FrameKind, Side, Stack};
+use kstack_synth::hostile;
 
-use super::hostile::{all_payloads, named_everywhere};
+use super::hostile::named_everywhere;
 use super::sample::{self, Answer, KERNEL, SPL, ZFS, named, source};
 use super::text::without_styles;
 use super::*;
@@ -128,7 +129,7 @@ fn a_profile_has_the_threads_with_their_samples_and_categories() {
 #[test]
 fn no_name_breaks_a_folded_line() {
     let harmless = lines(&named_everywhere("harmless"));
-    for payload in all_payloads() {
+    for payload in hostile::all() {
         let lines = lines(&named_everywhere(&payload));
         assert_eq!(
             lines.len(),
@@ -172,7 +173,7 @@ fn no_name_is_markup_in_a_picture() {
         tags.collect::<Vec<String>>()
     };
     let harmless = elements("harmless");
-    for payload in all_payloads() {
+    for payload in hostile::all() {
         let found = elements(&payload);
         assert_eq!(found, harmless, "{:.40}", payload.escape_default());
     }
@@ -180,7 +181,7 @@ fn no_name_is_markup_in_a_picture() {
 
 #[test]
 fn every_profile_is_json() {
-    for payload in all_payloads() {
+    for payload in hostile::all() {
         let profile = rendered(
             "firefox",
             &named_everywhere(&payload),
@@ -211,7 +212,7 @@ fn no_name_acts_in_a_diagnosis() {
         (text.lines().count(), markdown.lines().count())
     };
     let harmless = count("harmless");
-    for payload in all_payloads().filter(|payload| payload.len() < 1000) {
+    for payload in hostile::all().filter(|payload| payload.len() < 1000) {
         assert_eq!(
             count(&payload),
             harmless,

@@ -18,6 +18,8 @@ pub(crate) struct Judge<'a> {
     is_code: OnceCell<bool>,
     /// What calls to a target reach.
     reached: BTreeMap<VmAddr, Reach>,
+    /// What calls through a pointer reach, where that was asked for.
+    pointed: Pointed,
     /// Instructions looked at for that.
     walked: usize,
 }
@@ -26,6 +28,15 @@ pub(crate) struct Judge<'a> {
 /// number. Thousands of distinct frames stay far below.
 const MOST_WALKED: usize = 4_000_000;
 
+/// What calls through pointers reach: all code may have to be read for it, so it is found on demand,
+/// and only when a place is looked for.
+#[derive(Debug)]
+enum Pointed {
+    NotWanted,
+    Wanted,
+    Known(Option<Reach>),
+}
+
 /// One frame of an image, with its neighbour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Step {
@@ -33,6 +44,8 @@ pub(crate) struct Step {
     pub(crate) at: VmAddr,
     pub(crate) kind: FrameKind,
     pub(crate) inner: Inner,
+    /// Whether its thread waits: see [`Link`](crate::resolve::chains::Link).
+    pub(crate) waits: bool,
 }
 
 /// The next inner frame.
@@ -55,6 +68,9 @@ pub(crate) struct Opinion {
     pub(crate) address: Option<Result<(), Against>>,
     /// Of the call before it; the count is how many return addresses the call can reach.
     pub(crate) call: Option<Result<usize, Against>>,
+    /// The call goes through a pointer, and the next inner frame is among so many return addresses
+    /// that pointers can lead to.
+    pub(crate) pointed: Option<usize>,
 }
 
 /// Something that speaks against the placement.
@@ -87,20 +103,29 @@ impl<'a> Judge<'a> {
             source,
             is_code: OnceCell::new(),
             reached: BTreeMap::new(),
+            pointed: Pointed::NotWanted,
             walked: 0,
         })
+    }
+
+    /// Likewise, for one that also says where calls through pointers can lead.
+    pub(crate) fn with_pointers(source: &'a SymbolSource) -> Option<Judge<'a>> {
+        let mut judge = Judge::new(source)?;
+        judge.pointed = Pointed::Wanted;
+        Some(judge)
     }
 
     pub(crate) fn opinion(&mut self, step: Step) -> Opinion {
         match step.kind {
             FrameKind::InstructionPointer => Opinion {
                 address: self.interrupted(step.at),
-                call: None,
+                ..Opinion::default()
             },
             FrameKind::ReturnAddress => match self.code.call_before(step.at) {
                 After::Call(target) => Opinion {
                     address: Some(Ok(())),
                     call: self.call(target, step.inner),
+                    pointed: self.pointed(target, step.inner),
                 },
                 After::NoCall => self.against(Contradiction::NoCall, step),
                 // Bytes that a cut file lost say nothing.
@@ -118,14 +143,14 @@ impl<'a> Judge<'a> {
         let weight = match step.inner {
             // Nothing says how the first frame came about.
             Inner::Unrelated => return Opinion::default(),
-            Inner::InKernel if self.can_be_interrupted_at(step.at) => RARE,
+            Inner::InKernel if self.can_be_interrupted_at(step) => RARE,
             // The handlers of traps are the kernel's own.
-            Inner::Here { .. } if self.is_kernel() && self.can_be_interrupted_at(step.at) => RARE,
+            Inner::Here { .. } if self.is_kernel() && self.can_be_interrupted_at(step) => RARE,
             Inner::Here { .. } | Inner::InKext | Inner::InKernel => IMPOSSIBLE,
         };
         Opinion {
             address: Some(Err(Against { what, weight })),
-            call: None,
+            ..Opinion::default()
         }
     }
 
@@ -166,6 +191,24 @@ impl<'a> Judge<'a> {
         }))
     }
 
+    /// How many return addresses a call through a pointer can lead to, if the inner frame is one.
+    fn pointed(&mut self, target: Target, inner: Inner) -> Option<usize> {
+        let Inner::Here { at, kind } = inner else {
+            return None;
+        };
+        if target != Target::Pointer || kind != FrameKind::ReturnAddress {
+            return None;
+        }
+        if matches!(self.pointed, Pointed::Wanted) {
+            let targets = self.source.pointed(&self.code);
+            self.pointed = Pointed::Known(targets.map(|targets| self.code.reach_of_any(&targets)));
+        }
+        match &self.pointed {
+            Pointed::Known(Some(reach)) if reach.returns_to(at) => Some(reach.returns()),
+            _ => None,
+        }
+    }
+
     /// What can be said of the call that ends at a site, had its frame such a neighbour.
     pub(crate) fn constrains(&mut self, site: VmAddr) -> Constrains {
         let After::Call(Target::Inside(target)) = self.code.call_before(site) else {
@@ -189,11 +232,14 @@ impl<'a> Judge<'a> {
         starts.then_some(Ok(()))
     }
 
-    /// Whether an instruction could have been interrupted here.
-    fn can_be_interrupted_at(&self, at: VmAddr) -> bool {
+    /// Whether an instruction could have been interrupted here, and the thread be in the state it is in.
+    fn can_be_interrupted_at(&self, step: Step) -> bool {
+        let Step { at, waits, .. } = step;
         self.code.contains(at)
             && at.0.is_multiple_of(self.code.alignment())
             && self.starts_instruction(at) != Some(false)
+            // Of all traps only a fault of memory makes a thread wait.
+            && (!waits || self.code.touches_memory(at) == Some(true))
     }
 
     fn starts_instruction(&self, at: VmAddr) -> Option<bool> {

@@ -14,7 +14,8 @@ pub(crate) struct Tally {
     addresses: BTreeMap<(FrameKind, VmAddr), u32>,
     /// A return address and the inner one that its call has to reach; likewise.
     calls: BTreeMap<(VmAddr, VmAddr), u32>,
-    /// How many return addresses the call to the frame's function can reach: the fewer, the more it says.
+    /// How many return addresses the call to the frame's function can reach, be it direct or through a
+    /// pointer: the fewer, the more it says.
     pub(crate) reached: BTreeMap<VmAddr, usize>,
     /// How the return addresses that follow calls fit their next inner frames.
     fits: BTreeMap<VmAddr, Fit>,
@@ -51,15 +52,16 @@ impl Tally {
             let known = self.fits.entry(step.at).or_insert(fit);
             *known = fit.max(*known);
         }
-        let Some(call) = opinion.call else { return };
         let inner = match step.inner {
             Inner::Here { at, .. } => at,
             Inner::Unrelated | Inner::InKext | Inner::InKernel => VmAddr(u64::MAX),
         };
-        if let Ok(returns) = call {
+        let reached = opinion.call.and_then(Result::ok).or(opinion.pointed);
+        if let Some(returns) = reached {
             let known = self.reached.entry(inner).or_insert(returns);
             *known = returns.min(*known);
         }
+        let Some(call) = opinion.call else { return };
         let weight = weight(call.map(|_| ()));
         let known = self.calls.entry((step.at, inner)).or_default();
         *known = weight.max(*known);

@@ -55,6 +55,7 @@ pub(crate) fn weigh(chains: &[Chain], matched: &Matched<'_>, spaces: &Spaces) ->
             let step = Step {
                 at,
                 kind: link.kind,
+                waits: link.waits,
                 inner: match before.filter(|_| link.follows) {
                     None => Inner::Unrelated,
                     Some(before) => neighbour(before, image, matched),

@@ -28,17 +28,20 @@ pub struct Candidate {
     pub calls: Agreement,
     /// How much speaks for it, in bits.
     pub bits: f64,
+    /// What is left of the bits when the places are paid for that chance had to fit as well, in this file
+    /// and in the others that are looked for.
+    pub surplus: f64,
 }
 
-/// What must be left when the places tried are paid for: chance gets there once in two thousand times.
-const MARGIN: f64 = 11.0;
+/// What must be left when the places tried are paid for: chance gets there once in eight thousand times at most.
+const MARGIN: f64 = 13.0;
 
 /// A place that is less likely than another by this many bits is no rival.
 const APART: f64 = 8.0;
 
-/// Whether chance does not explain a place with such a surplus.
-pub(super) fn is_enough(candidate: &Candidate, surplus: f64) -> bool {
-    candidate.returns.agree >= 2 && surplus >= MARGIN
+/// Whether chance does not explain a place.
+pub(super) fn is_enough(candidate: &Candidate) -> bool {
+    candidate.returns.agree >= 2 && candidate.surplus >= MARGIN
 }
 
 /// Whether a place is about as likely as the best one.

@@ -80,9 +80,10 @@ const SHOWN: usize = 8;
 /// leaves fewer frames to the others.
 pub(super) fn infer(chains: &[Chain], matched: &mut Matched<'_>) -> Vec<Inference> {
     let mut searchers: Vec<Searcher<'_>> = Vec::new();
+    let files = matched.unplaced.len();
     for unplaced in &matched.unplaced {
         let source = matched.source(unplaced.source);
-        searchers.extend(source.and_then(|source| Searcher::new(unplaced.clone(), source)));
+        searchers.extend(source.and_then(|source| Searcher::new(unplaced.clone(), source, files)));
     }
     let mut done = Vec::new();
     while !searchers.is_empty() {
@@ -132,7 +133,7 @@ pub(super) fn only_place(
         role: file.role,
         image: None,
     };
-    let mut searcher = Searcher::new(unplaced, matched.source(source)?)?;
+    let mut searcher = Searcher::new(unplaced, matched.source(source)?, 1)?;
     let spaces = lay_out_without(&matched.images, Some(image));
     searcher.search(&Unknown::of(chains, matched, &spaces), &spaces);
     let searchers = [searcher];
@@ -154,7 +155,7 @@ fn best_of(searchers: &[Searcher<'_>]) -> Option<usize> {
 
 fn surplus(searcher: &Searcher<'_>) -> f64 {
     let best = searcher.candidates().first();
-    best.map_or(f64::MIN, |best| searcher.surplus(best))
+    best.map_or(f64::MIN, |best| best.surplus)
 }
 
 fn outcome(searcher: &Searcher<'_>, all: &[Searcher<'_>]) -> Outcome {
@@ -177,7 +178,7 @@ fn outcome(searcher: &Searcher<'_>, all: &[Searcher<'_>]) -> Outcome {
     if candidates.iter().skip(1).any(|other| is_rival(other, best)) {
         return Outcome::Several;
     }
-    if is_enough(best, searcher.surplus(best)) {
+    if is_enough(best) {
         Outcome::Placed
     } else {
         Outcome::TooWeak

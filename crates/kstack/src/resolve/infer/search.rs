@@ -32,14 +32,20 @@ pub(super) struct Searcher<'a> {
     step: u64,
     /// First address of code, and the one behind the last.
     bounds: (VmAddr, VmAddr),
+    /// How many files are looked for: each gives chance its own places.
+    files: usize,
     candidates: Vec<Candidate>,
     places: Places,
 }
 
 impl<'a> Searcher<'a> {
     /// `None` for a file without code.
-    pub(super) fn new(unplaced: Unplaced, source: &'a SymbolSource) -> Option<Searcher<'a>> {
-        let mut judge = Judge::new(source)?;
+    pub(super) fn new(
+        unplaced: Unplaced,
+        source: &'a SymbolSource,
+        files: usize,
+    ) -> Option<Searcher<'a>> {
+        let mut judge = Judge::with_pointers(source)?;
         let bounds = judge.code.bounds()?;
         let sites = judge.code.call_sites();
         let step = step(source, judge.code.alignment());
@@ -57,6 +63,7 @@ impl<'a> Searcher<'a> {
             by_residue,
             step,
             bounds,
+            files,
             candidates: Vec::new(),
             places: Places::default(),
         })
@@ -90,16 +97,6 @@ impl<'a> Searcher<'a> {
     /// The places found, the best first.
     pub(super) fn candidates(&self) -> &[Candidate] {
         &self.candidates
-    }
-
-    /// What is left of the bits of a place when those are paid for that chance had to fit as well.
-    pub(super) fn surplus(&self, candidate: &Candidate) -> f64 {
-        let frames = candidate.returns.agree;
-        candidate.bits
-            - self
-                .places
-                .at_least(frames, self.odds.bits_of_a_frame())
-                .log2()
     }
 
     pub(super) fn inference(&self, outcome: Outcome) -> Inference {
@@ -178,13 +175,18 @@ impl<'a> Searcher<'a> {
         }
         let evidence = tally.evidence(false);
         let segment = code_segment(self.source)?;
+        let bits = bits(&tally, self.odds);
+        let by_frames = self.odds.bits_of_a_frame();
+        let places = self.places.at_least(evidence.returns.agree, by_frames);
+        let files = f64::from(u32::try_from(self.files).unwrap_or(u32::MAX));
         Some(Candidate {
             address: segment.range.start + slide,
             segment: segment.name.clone(),
             slide,
             returns: evidence.returns,
             calls: evidence.calls,
-            bits: bits(&tally, self.odds),
+            bits,
+            surplus: bits - (places * files).log2(),
         })
     }
 
@@ -211,19 +213,25 @@ impl<'a> Searcher<'a> {
             at: step.at - slide,
             kind: step.kind,
             inner,
+            waits: step.waits,
         }
     }
 }
 
 /// What every slide is a multiple of.
 ///
-/// Images are placed on pages: of 4 KiB on Intel, of 16 KiB on arm64. The
-/// linker of a kernel collection packs the `__TEXT_EXEC` of its kexts without
-/// gaps, so only the alignment of code is left there.
+/// Images are placed on pages: of 4 KiB on Intel, of 16 KiB on arm64. What
+/// makes a kernel collection packs the `__TEXT_EXEC` of its kexts, each at a
+/// multiple of 16 and of what its sections ask for (dyld, `AppCacheBuilder.cpp`).
+/// What is in a collection already is moved with it.
 fn step(source: &SymbolSource, alignment: u64) -> u64 {
-    match alignment {
-        1 => 0x1000,
-        _ if is_split(source) => 4,
-        _ => 0x4000,
+    if alignment == 1 {
+        return 0x1000;
     }
+    if !is_split(source) || source.collection().is_some() {
+        return 0x4000;
+    }
+    let sections = code_segment(source).map(|segment| segment.sections.iter());
+    let asked = sections.and_then(|sections| sections.map(|section| section.alignment).max());
+    asked.unwrap_or_default().max(16)
 }

@@ -25,6 +25,8 @@ pub(super) struct UnknownStep {
     pub(super) at: Address,
     pub(super) kind: FrameKind,
     pub(super) inner: Neighbour,
+    /// Whether its thread waits.
+    pub(super) waits: bool,
 }
 
 /// The next inner frame.
@@ -53,7 +55,13 @@ impl Unknown {
                     continue;
                 };
                 let inner = inner.unwrap_or(Neighbour::Unrelated);
-                steps.insert(UnknownStep { at, kind, inner });
+                let waits = link.waits;
+                steps.insert(UnknownStep {
+                    at,
+                    kind,
+                    inner,
+                    waits,
+                });
                 if kind == FrameKind::ReturnAddress {
                     returns.insert(at);
                 }

@@ -3,7 +3,10 @@
 //! All of them print one zone a line. `zprint(1)` puts the name first and its
 //! numbers in a fixed order, with K and M behind some; the macros put the
 //! address of the zone first, and a line of titles says which number is which
-//! (xnu-2050 `kgmacros`, xnu-4903 `tools/lldbmacros/memory.py`).
+//! (xnu-2050 `kgmacros`; xnu-4903 and xnu-11417, `tools/lldbmacros/memory.py`).
+
+#[cfg(test)]
+mod tests;
 
 use kstack_model::{Note, Position};
 
@@ -108,9 +111,20 @@ impl Titles {
             let mut names = names.iter();
             names.find_map(|name| words.iter().position(|word| word == name))
         };
+        let element = column(&["ELT_SZ", "ELEM_SZ"])?;
+        if let Some(size) = column(&["TOTAL"]) {
+            // Since xnu-7195: sizes first, then elements, then pages, each group with titles of its own.
+            return Some(Titles {
+                columns: words.len(),
+                element,
+                in_use: words.iter().rposition(|word| *word == "ALLOC")?,
+                size,
+                most: None,
+            });
+        }
         Some(Titles {
             columns: words.len(),
-            element: column(&["ELT_SZ", "ELEM_SZ"])?,
+            element,
             in_use: column(&["ALLOC_ELTS", "COUNT"])?,
             size: column(&["TOT_SZ", "CUR_SZ"])?,
             most: column(&["MAX_SZ"]),
@@ -153,10 +167,10 @@ fn flags_and_name<'a>(words: impl Iterator<Item = &'a str>) -> (String, String) 
     for word in words {
         let is_flags = word
             .chars()
-            .all(|c| c.is_ascii_uppercase() || "$@*".contains(c));
+            .all(|c| c.is_ascii_uppercase() || "$@*%".contains(c));
         if name.is_empty() && is_flags {
             flags.push_str(word);
-        } else if word.starts_with("(max:") {
+        } else if word.starts_with("(max:") || word.starts_with("(sequester:") {
             break;
         } else {
             name.push(word);
@@ -213,8 +227,11 @@ fn is_dashes(word: &str) -> bool {
     !word.is_empty() && word.bytes().all(|byte| byte == b'-')
 }
 
-/// `4096`, `0x1000`, `172K`, `1.5M`, `2G`.
+/// `4096`, `4,096`, `0x1000`, `172K`, `1.5M`, `2G`.
 fn number(word: &str) -> Option<u64> {
+    if word.contains(',') {
+        return grouped(word);
+    }
     if let Some(digits) = word.strip_prefix("0x") {
         return u64::from_str_radix(digits, 16).ok();
     }
@@ -243,105 +260,17 @@ fn number(word: &str) -> Option<u64> {
     value.checked_add(part.parse::<u64>().ok()?.checked_mul(1 << unit)? / scale)
 }
 
-fn odd(position: Position, why: &str) -> Note {
-    Note::at(position, format!("a zone that is not read: {why}"))
+/// Digits with a comma before every third.
+fn grouped(word: &str) -> Option<u64> {
+    let mut groups = word.split(',');
+    let first = groups.next()?;
+    let is_first = (1..=3).contains(&first.len());
+    let are_three = groups.all(|group| group.len() == 3);
+    let digits = word.replace(',', "");
+    let is_number = digits.bytes().all(|byte| byte.is_ascii_digit());
+    (is_first && are_three && is_number).then(|| digits.parse().ok())?
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    const ZPRINT: &str = "\
-                            elem         cur         max        cur         max         cur  alloc  alloc
-zone name                   size        size        size      #elts       #elts       inuse   size  count
-----------------------------------------------------------------------------------------------------------
-zones                        592         88K        119K        152         206         143     8K     13
-kalloc.128                   128      1.5M            2M      12288       16384       12000     4K     32 C
-data zone 2                   64          4K        ----         64        ----           9     4K     64 CX
-";
-
-    const KGMACROS: &str = "\
-ZONE               COUNT   TOT_SZ   MAX_SZ   ELT_SZ ALLOC_SZ         TOT_ALLOC         TOT_FREE NAME
-0x000000002800c000    143    90112   121856      592     8192              500              357 zones CX$
-0x000000002800c200  12000  1572864        0      128     4096            90000            78000 kalloc.128 X$
-";
-
-    const LLDB: &str = "\
-       ZONE            TOT_SZ PAGE_COUNT ALLOC_ELTS  FREE_ELTS    FREE_SZ ALL_FREE_PGS     ELT_SZ      ALLOC(  ELTS    PGS  WASTE)      FLAGS      NAME
-0xffffff8000c81450      90112         22        143          9       5328          0        592       8192     13      2    496    X$ O   zones
-0xffffff8000c81650    1572864        384      12000        288      36864          0        128       4096     32      1      0  CX$     vm objects (max: 123)
-";
-
-    fn zone(name: &str, element: u64, in_use: u64, size: u64, most: Option<u64>) -> Zone {
-        Zone {
-            name: name.to_owned(),
-            element,
-            in_use,
-            size,
-            most,
-            flags: String::new(),
-        }
-    }
-
-    fn without_flags(text: &str) -> Vec<Zone> {
-        let zones = read(text.as_bytes()).unwrap();
-        assert_eq!(zones.notes, []);
-        let zones = zones.zones.into_iter();
-        zones
-            .map(|zone| Zone {
-                flags: String::new(),
-                ..zone
-            })
-            .collect()
-    }
-
-    #[test]
-    fn the_program_prints_units_dashes_and_names_with_blanks() {
-        assert_eq!(
-            without_flags(ZPRINT),
-            [
-                zone("zones", 592, 143, 88 << 10, Some(119 << 10)),
-                zone("kalloc.128", 128, 12000, 3 << 19, Some(2 << 20)),
-                zone("data zone 2", 64, 9, 4 << 10, None),
-            ]
-        );
-        assert_eq!(read(ZPRINT.as_bytes()).unwrap().zones[2].flags, "CX");
-    }
-
-    #[test]
-    fn the_macros_say_in_their_titles_which_number_is_which() {
-        let lldb = without_flags(LLDB);
-        assert_eq!(lldb[0], zone("zones", 592, 143, 90112, None));
-        assert_eq!(lldb[1], zone("vm objects", 128, 12000, 1_572_864, None));
-        let gdb = without_flags(KGMACROS);
-        assert_eq!(
-            (gdb[0].element, gdb[0].in_use, gdb[0].most),
-            (592, 143, Some(121_856))
-        );
-    }
-
-    #[test]
-    fn a_damaged_row_costs_only_itself() {
-        let text = LLDB.replace("      90112  ", "      9o112  ");
-        let zones = read(text.as_bytes()).unwrap();
-        assert_eq!((zones.zones.len(), zones.notes.len()), (1, 1));
-    }
-
-    #[test]
-    fn a_text_without_zones_is_an_error() {
-        assert!(read(b"nothing here 1 2 3").is_err());
-    }
-
-    proptest! {
-        #[test]
-        fn any_bytes_are_read_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
-            let _ = read(&bytes);
-        }
-
-        #[test]
-        fn any_line_of_numbers_is_read_or_refused(line in "[a-zK0-9x.( )-]{0,120}") {
-            let _ = read(format!("{LLDB}{line}\n0x{line}").as_bytes());
-        }
-    }
+fn odd(position: Position, why: &str) -> Note {
+    Note::at(position, format!("a zone that is not read: {why}"))
 }

@@ -1,0 +1,166 @@
+//! A trace without what is private: names of processes, paths, user names, boot arguments.
+//!
+//! Everything private has a placeholder, `process-3`, the same wherever it
+//! stands, so that a redacted trace can still be read. The kernel's side
+//! stays: kexts, functions, states, addresses, and the names of kernel threads.
+
+mod paths;
+mod secrets;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use kstack_model::{Fact, Note, Said, Side, Thread, Value};
+
+use self::secrets::{Secrets, is_kernel};
+use crate::resolve::{Resolution, SpaceId, Trace};
+
+/// Replaces what is private in traces, with the same placeholders in all of them. Do it before anything is
+/// written.
+///
+/// ```
+/// let mut trace = kstack::resolve(Default::default(), &Default::default(), &Default::default());
+/// kstack::redact(std::slice::from_mut(&mut trace));
+/// ```
+pub fn redact(traces: &mut [Trace]) {
+    let secrets = Secrets::of(traces);
+    for trace in traces {
+        secrets.redact_report(trace);
+        secrets.redact_images(trace);
+        for file in &mut trace.unused {
+            file.path = secrets.without_folder(&file.path);
+            file.why = secrets.text(&file.why);
+        }
+        secrets.notes(&mut trace.notes);
+        #[expect(clippy::iter_over_hash_type, reason = "each is changed for itself")]
+        for resolution in trace.resolutions.values_mut() {
+            if let Resolution::Named { named, .. } = resolution {
+                for file in named
+                    .frames
+                    .iter_mut()
+                    .filter_map(|frame| frame.file.as_mut())
+                {
+                    *file = secrets.without_folder(file);
+                }
+            }
+        }
+    }
+}
+
+impl Secrets {
+    fn redact_images(&self, trace: &mut Trace) {
+        for image in &mut trace.images {
+            self.path(&mut image.image.path);
+            if image.space != SpaceId::Kernel {
+                self.name(&mut image.image.name);
+                self.name(&mut image.image.executable);
+            }
+            for refusal in &mut image.refused {
+                refusal.path = self.without_folder(&refusal.path);
+                refusal.why = self.text(&refusal.why);
+            }
+            if let Some(used) = &mut image.used {
+                for path in &mut used.paths {
+                    *path = self.without_folder(path);
+                }
+                for remark in &mut used.remarks {
+                    *remark = self.text(remark);
+                }
+            }
+        }
+    }
+
+    fn redact_report(&self, trace: &mut Trace) {
+        let report = &mut trace.report;
+        if report.machine.boot_args.is_some() {
+            report.machine.boot_args = Some("(redacted)".to_owned());
+        }
+        self.facts(&mut report.facts);
+        self.notes(&mut report.notes);
+        for image in &mut report.kernel.images {
+            self.path(&mut image.path);
+        }
+        for process in &mut report.processes {
+            let is_kernel = is_kernel(process);
+            if !is_kernel {
+                self.name(&mut process.name);
+            }
+            self.path(&mut process.path);
+            self.facts(&mut process.facts);
+            for image in &mut process.space.images {
+                self.path(&mut image.path);
+                self.name(&mut image.name);
+                self.name(&mut image.executable);
+            }
+            for label in &mut process.port_labels {
+                self.name(&mut label.name);
+            }
+            for thread in &mut process.threads {
+                self.thread(thread, is_kernel);
+            }
+        }
+    }
+
+    fn thread(&self, thread: &mut Thread, is_kernel: bool) {
+        // Programs put titles and addresses of pages into the names of their threads.
+        for name in [&mut thread.name, &mut thread.queue] {
+            if let Some(name) = name
+                .as_mut()
+                .filter(|name| !is_kernel && !name.starts_with("com.apple."))
+            {
+                *name = "(redacted)".to_owned();
+            }
+        }
+        self.facts(&mut thread.facts);
+        for stack in &mut thread.stacks {
+            let side = stack.side;
+            for said in stack
+                .frames
+                .iter_mut()
+                .filter_map(|frame| frame.said.as_mut())
+            {
+                let mut redacted = Said::clone(said);
+                self.said(&mut redacted, side);
+                if redacted != **said {
+                    *said = Arc::new(redacted);
+                }
+            }
+        }
+    }
+
+    fn said(&self, said: &mut Said, side: Side) {
+        for text in [&mut said.file, &mut said.remark].into_iter().flatten() {
+            *text = self.text(text);
+        }
+        if side != Side::Kernel {
+            self.name(&mut said.image);
+            // A program's functions may be called as it is; a function of the kernel that is, is chance.
+            if let Some(symbol) = &mut said.symbol {
+                *symbol = self.text(symbol);
+            }
+        }
+        for inlined in &mut said.inlined {
+            self.said(inlined, side);
+        }
+    }
+
+    fn facts(&self, facts: &mut [Fact]) {
+        for fact in facts {
+            let lower = fact.name.to_ascii_lowercase();
+            if let Value::Text(text) = &mut fact.value {
+                *text = match lower.replace(['_', '-', ' '], "").contains("bootarg") {
+                    true => "(redacted)".to_owned(),
+                    false => self.text(text),
+                };
+            }
+        }
+    }
+
+    fn notes(&self, notes: &mut [Note]) {
+        for note in notes {
+            note.text = self.text(&note.text);
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! What is private in traces, and the placeholder of each.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use aho_corasick::{AhoCorasick, MatchKind};
+use kstack_model::{Process, Side};
+
+use super::paths::{is_system, own_name, user, without_paths};
+use crate::resolve::{SpaceId, Trace, TraceImage};
+
+/// Names shorter than this are not looked for inside sentences: they are parts of too many words.
+const SHORTEST: usize = 3;
+
+/// What is private, and what stands in its place.
+pub(super) struct Secrets {
+    placeholders: BTreeMap<String, String>,
+    finder: Option<AhoCorasick>,
+    found: Vec<String>,
+}
+
+impl Secrets {
+    pub(super) fn of(traces: &[Trace]) -> Secrets {
+        let mut names = Numbered::new("process");
+        let mut paths = Numbered::new("path");
+        let mut users = Numbered::new("user");
+        let mut executables = Numbered::new("image");
+        let mut services = Numbered::new("service");
+        for trace in traces {
+            for process in &trace.report.processes {
+                if !is_kernel(process) {
+                    names.add(process.name.as_deref());
+                }
+            }
+            let of_processes = trace
+                .report
+                .processes
+                .iter()
+                .map(|process| process.path.as_deref());
+            let of_images = trace.images.iter().map(|image| image.image.path.as_deref());
+            for path in of_processes.chain(of_images).flatten() {
+                users.add(user(path));
+                paths.add(Some(path).filter(|path| !is_system(path)));
+            }
+            for image in trace.images.iter().filter(|image| is_private(image)) {
+                executables.add(image.image.name.as_deref());
+                executables.add(image.image.executable.as_deref());
+            }
+            for image in said_images(trace) {
+                executables.add(Some(image));
+            }
+            let labels = trace
+                .report
+                .processes
+                .iter()
+                .flat_map(|process| &process.port_labels);
+            for service in labels.filter_map(|label| label.name.as_deref()) {
+                services.add(Some(service).filter(|service| !is_common(service)));
+            }
+        }
+        let mut placeholders = BTreeMap::new();
+        // The first to name something wins: an executable is called as its process is.
+        for (secret, placeholder) in [names, paths, users, executables, services]
+            .into_iter()
+            .flat_map(|all| all.found)
+        {
+            placeholders.entry(secret).or_insert(placeholder);
+        }
+        let searched = placeholders
+            .keys()
+            .filter(|secret| secret.len() >= SHORTEST);
+        let found: Vec<String> = searched.cloned().collect();
+        let finder = AhoCorasick::builder()
+            .match_kind(MatchKind::LeftmostLongest)
+            .build(&found);
+        Secrets {
+            placeholders,
+            // Too much to search for at once is more than a file can hold; then sentences go as a whole.
+            finder: finder.ok(),
+            found,
+        }
+    }
+
+    /// A name, if it is one of the secrets.
+    pub(super) fn name(&self, name: &mut Option<String>) {
+        if let Some(name) = name
+            && let Some(placeholder) = self.placeholders.get(name)
+        {
+            name.clone_from(placeholder);
+        }
+    }
+
+    /// A path, or what is left of it.
+    pub(super) fn path(&self, path: &mut Option<String>) {
+        if let Some(path) = path {
+            *path = match self.placeholders.get(path.as_str()) {
+                Some(placeholder) => placeholder.clone(),
+                None => self.text(path),
+            };
+        }
+    }
+
+    /// The file's own name: whoever reads the trace needs that one.
+    pub(super) fn without_folder(&self, path: &str) -> String {
+        self.text(own_name(path))
+    }
+
+    /// A sentence with every secret in it replaced, and every other path outside the system's folders.
+    pub(super) fn text(&self, text: &str) -> String {
+        let Some(finder) = &self.finder else {
+            return "(redacted)".to_owned();
+        };
+        let mut shown = String::with_capacity(text.len());
+        let mut rest = 0;
+        for found in finder.find_iter(text) {
+            let secret = self.found.get(found.pattern().as_usize());
+            let placeholder = secret.and_then(|secret| self.placeholders.get(secret));
+            if let Some(placeholder) = placeholder
+                && is_word(text, found.start(), found.end())
+            {
+                shown.push_str(text.get(rest..found.start()).unwrap_or_default());
+                shown.push_str(placeholder);
+                rest = found.end();
+            }
+        }
+        shown.push_str(text.get(rest..).unwrap_or_default());
+        without_paths(&shown)
+    }
+}
+
+/// Secrets of one kind with their placeholders, numbered as they come.
+struct Numbered {
+    kind: &'static str,
+    seen: BTreeSet<String>,
+    found: Vec<(String, String)>,
+}
+
+impl Numbered {
+    fn new(kind: &'static str) -> Numbered {
+        Numbered {
+            kind,
+            seen: BTreeSet::new(),
+            found: Vec::new(),
+        }
+    }
+
+    fn add(&mut self, secret: Option<&str>) {
+        let Some(secret) = secret.filter(|secret| !secret.is_empty()) else {
+            return;
+        };
+        if self.seen.insert(secret.to_owned()) {
+            let placeholder = format!("{}-{}", self.kind, self.seen.len());
+            self.found.push((secret.to_owned(), placeholder));
+        }
+    }
+}
+
+/// Whether a process is the kernel's own, whose names are everyone's.
+pub(super) fn is_kernel(process: &Process) -> bool {
+    process.pid == Some(0) || process.name.as_deref() == Some("kernel_task")
+}
+
+/// Whether an image of user space may tell what its user runs. Names of libraries are everyone's.
+fn is_private(image: &TraceImage) -> bool {
+    let is_of_system = image.image.path.as_deref().is_some_and(is_system);
+    let is_known = image.image.name.as_deref().is_some_and(is_common);
+    image.space != SpaceId::Kernel && !is_of_system && !is_known
+}
+
+/// Images that frames name and no list has, outside the kernel.
+fn said_images(trace: &Trace) -> impl Iterator<Item = &str> {
+    let listed: BTreeSet<&str> = trace
+        .images
+        .iter()
+        .flat_map(|image| [&image.image.name, &image.image.executable])
+        .filter_map(|name| name.as_deref())
+        .collect();
+    let threads = trace
+        .report
+        .processes
+        .iter()
+        .flat_map(|process| &process.threads);
+    let stacks = threads.flat_map(|thread| &thread.stacks);
+    let frames = stacks
+        .filter(|stack| stack.side != Side::Kernel)
+        .flat_map(|stack| &stack.frames);
+    frames
+        .filter_map(|frame| frame.said.as_ref()?.image.as_deref())
+        .filter(move |image| !is_common(image) && !listed.contains(image))
+}
+
+/// Names of Apple's services and of libraries.
+fn is_common(name: &str) -> bool {
+    name.starts_with("com.apple.") || name.starts_with("lib") || name == "dyld"
+}
+
+/// Whether nothing of the same word stands on either side.
+fn is_word(text: &str, start: usize, end: usize) -> bool {
+    let is_part = |c: char| c.is_alphanumeric() || c == '_';
+    let before = text
+        .get(..start)
+        .and_then(|before| before.chars().next_back());
+    let after = text.get(end..).and_then(|after| after.chars().next());
+    !before.is_some_and(is_part) && !after.is_some_and(is_part)
+}

@@ -1,0 +1,37 @@
+//! Who waits for whom: a picture, and the same in words.
+
+use std::io;
+
+use maud::{Markup, html};
+
+use super::{View, graph};
+use crate::render::diagnosis::{Shown, waiting};
+use crate::render::stacks::PLAIN;
+
+pub(super) fn section(view: &View<'_>) -> io::Result<Markup> {
+    let trace = view.document.options.trace_index.index;
+    let sections = waiting::sections(view.diagnosis, view.document, Shown::default(), PLAIN)?;
+    let told: Vec<_> = sections
+        .iter()
+        .filter(|section| !section.lines.is_empty())
+        .collect();
+    let recorded = view.diagnosis.waits.are_recorded();
+    Ok(html! {
+        section id={ "t" (trace) "-waits" } {
+            h2 { "Who waits for whom" }
+            @if !recorded {
+                p.aside { "The report does not record who owns what." }
+            } @else if told.is_empty() {
+                p.aside { "No thread is recorded to wait for another." }
+            }
+            (graph::figure(view))
+            @for section in told {
+                details.words open[view.diagnosis.waits.edges.is_empty()] {
+                    summary { (section.title) }
+                    @if let Some(about) = section.about { p.aside { (about) "." } }
+                    pre { (String::from_utf8_lossy(&section.lines)) }
+                }
+            }
+        }
+    })
+}
