@@ -3,7 +3,7 @@
 //! | code | meaning |
 //! |---|---|
 //! | 0 | done |
-//! | 1 | failed, or a file that was named could not be used; what could be named is printed |
+//! | 1 | failed, or a file that was named could not be used; what could be named is printed. Also when a symbol file is cut short while it is read |
 //! | 2 | wrong usage |
 //! | 3 | the input is not recognised or not readable |
 //! | 4 | done, but kernel frames are unresolved, under `--strict` |

@@ -2,12 +2,14 @@
 
 mod args;
 mod cmd;
+mod cut_short;
 mod exit;
 mod input;
 mod output;
 mod pager;
 mod places;
 mod progress;
+mod sources;
 mod stats;
 
 use std::process::ExitCode;
@@ -18,6 +20,7 @@ use crate::args::{Cli, Command};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    cut_short::watch();
     let done = match &cli.command {
         Command::Symbolicate(args) => cmd::symbolicate::run(args),
         Command::Diagnose(args) => cmd::diagnose::run(args),

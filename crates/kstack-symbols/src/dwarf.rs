@@ -183,6 +183,7 @@ fn source_frame(raw: Option<String>, location: Option<Location<'_>>) -> SourceFr
             .and_then(|location| location.column)
             .filter(|&column| column != 0),
         nearby: false,
+        excerpt: None,
     }
 }
 

@@ -45,6 +45,7 @@ mod kdk;
 mod leb128;
 mod load;
 mod macho;
+mod made;
 mod names;
 mod object_file;
 mod open;
@@ -66,9 +67,11 @@ pub use callsites::{After, CallSites, Code, Reach, Target};
 pub use collection::Collection;
 pub use error::{SymbolError, SymbolErrorKind};
 pub use index::{Index, Indexed};
+pub use made::Made;
 pub use names::Names;
 pub use relink::{Linked, link};
 pub use set::{CacheUse, Request, Role, StatedPlace, SymbolFile, SymbolSet};
 pub use source::{
-    Certainty, Detail, FileKind, ImageIdentity, Named, Section, Segment, SourceFrame, SymbolSource,
+    Certainty, Detail, Excerpt, FileKind, ImageIdentity, Named, Section, Segment, SourceFrame,
+    SymbolSource,
 };

@@ -121,6 +121,17 @@ pub struct SourceFrame {
     /// The instruction has no line of its own: the compiler made it for several or for none. The line is
     /// that of the nearest instruction of the same function that has one.
     pub nearby: bool,
+    /// The source around the line. Symbol files hold none: it is there when a caller has put it there.
+    pub excerpt: Option<Excerpt>,
+}
+
+/// Lines of a source file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Excerpt {
+    /// The number of the first of them, counted from 1.
+    pub first: u32,
+    /// The lines, without their ends.
+    pub lines: Vec<String>,
 }
 
 /// What kind of image a file is.

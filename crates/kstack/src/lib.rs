@@ -64,6 +64,7 @@ pub mod render;
 
 pub mod resolve;
 pub mod select;
+pub mod source;
 pub mod zones;
 
 pub use kstack_model as model;

@@ -12,8 +12,9 @@ use kstack::{Lookups, ResolveOptions, Trace};
 use super::images::TextOrJson;
 use crate::args::{OutputArgs, Placed, number};
 use crate::exit::Exit;
+use crate::sources::SourceArgs;
 use crate::stats::Stats;
-use crate::{input, output};
+use crate::{input, output, sources};
 
 /// Bytes of standard input that are read at once.
 const PIPED: usize = 256 << 10;
@@ -57,6 +58,9 @@ pub(crate) struct Lookup {
     format: TextOrJson,
 
     #[command(flatten)]
+    source: SourceArgs,
+
+    #[command(flatten)]
     output: OutputArgs,
 
     /// Say on standard error how long each stage took, what it read, and the peak of memory
@@ -86,7 +90,9 @@ pub(crate) fn run(args: &Lookup) -> anyhow::Result<Exit> {
     let typed = typed(args)?;
     let mut out = output::open(&args.output)?;
     let mut answer = |addresses: &[Address]| -> anyhow::Result<()> {
-        write(args, &lookups.batch(addresses, kind(args)), &mut out)?;
+        let mut trace = lookups.batch(addresses, kind(args));
+        sources::add(&args.source, &mut trace);
+        write(args, &trace, &mut out)?;
         // Whoever waits for the answers before asking on gets them.
         Ok(out.flush()?)
     };

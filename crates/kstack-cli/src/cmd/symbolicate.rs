@@ -9,8 +9,9 @@ use kstack::render::{RenderOptions, Renderer, TraceIndex};
 
 use crate::args::{InputArgs, OutputArgs, RedactArgs, SelectArgs, SymbolArgs};
 use crate::exit::Exit;
+use crate::sources::SourceArgs;
 use crate::stats::Stats;
-use crate::{input, output, progress};
+use crate::{input, output, progress, sources};
 
 /// Name every frame of a report.
 #[derive(Args, Debug)]
@@ -19,6 +20,7 @@ Examples:
   kstack symbolicate stackshot.log --kext spl.kext --kext zfs.kext --kextstat kextstat.txt
   kstack symbolicate stackshot.log --kernel mach_kernel --kext zfs.kext@0xffffff7f80f00000
   kstack symbolicate stackshot.log --symbols ~/builds --process zpool --format markdown -o report.md
+  kstack symbolicate panic.log --kext zfs.kext --source ~/zfs --remap-path /Users/builder/zfs=
   pbpaste | kstack symbolicate - --kext zfs.kext --only-kexts")]
 pub(crate) struct Symbolicate {
     /// The report; - for standard input
@@ -37,6 +39,9 @@ pub(crate) struct Symbolicate {
     /// What to print: text, markdown, html, json, folded, flamegraph, firefox (see `kstack formats`)
     #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = output::renderer)]
     format: &'static Renderer,
+
+    #[command(flatten)]
+    source: SourceArgs,
 
     #[command(flatten)]
     redact: RedactArgs,
@@ -62,6 +67,7 @@ pub(crate) fn run(args: &Symbolicate) -> anyhow::Result<Exit> {
     let mut naming = Some(progress::start("naming the frames"));
     for (index, report) in reports.into_iter().enumerate() {
         let mut trace = kstack::resolve(report, &symbols, &args.symbols.options());
+        sources::add(&args.source, &mut trace);
         output::redact(&args.redact, slice::from_mut(&mut trace));
         let options = RenderOptions {
             color: output::color(&args.output),

@@ -100,6 +100,7 @@ mod tests {
             line: Some(index * 7),
             column: (index % 2 == 0).then_some(index),
             nearby: index == 1,
+            excerpt: None,
         };
         Named {
             raw: "_Z1fv".to_owned(),

@@ -42,6 +42,8 @@ pub(super) fn write(
             line,
             column,
             nearby,
+            // Put there after the lookup.
+            excerpt: _,
         } = frame;
         // Absent is 0, so what is there is one more.
         for part in [function, raw, file] {
@@ -112,6 +114,7 @@ fn frame<'a>(
             1 => true,
             _ => return None,
         },
+        excerpt: None,
     })
 }
 

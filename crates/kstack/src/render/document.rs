@@ -171,7 +171,8 @@ impl StackBlock<'_> {
         let mut all = Vec::with_capacity(self.frames.len());
         let mut lines = Vec::new();
         for (depth, frame) in self.frames.iter().enumerate() {
-            frame::lines(document, self.space, frame, &mut lines);
+            let outer = self.frames.get(depth + 1);
+            frame::lines(document, self.space, frame, outer, &mut lines);
             all.extend(lines.drain(..).map(|line| FrameBlock { depth, line }));
         }
         all

@@ -1,7 +1,7 @@
 //! What one frame shows: its name, where it lies, and how far that can be trusted.
 
 use kstack_model::{Address, At, Frame, ImageOffset, Said};
-use kstack_symbols::{Certainty, Named, SourceFrame};
+use kstack_symbols::{Certainty, Excerpt, Made, Named, SourceFrame};
 
 use super::document::Document;
 use crate::resolve::{Contradiction, Resolution, SpaceId, Why};
@@ -80,6 +80,8 @@ pub(crate) struct SourcePlace<'a> {
     pub(crate) column: Option<u32>,
     /// The line is that of another instruction of the function: this one has none.
     pub(crate) nearby: bool,
+    /// The lines around it.
+    pub(crate) excerpt: Option<&'a Excerpt>,
 }
 
 /// What a reader should know before trusting a line.
@@ -99,6 +101,10 @@ pub(crate) struct Marks<'a> {
     pub(crate) said: Option<&'a Said>,
     /// The address as printed, before bits were removed from it.
     pub(crate) printed_as: Option<Address>,
+    /// What the compiler made of the function.
+    pub(crate) made: Option<Made>,
+    /// The function that was called and is not in the stack.
+    pub(crate) entered: Option<&'a str>,
     /// What the artefact remarks about the frame: "running".
     pub(crate) remark: Option<&'a str>,
 }
@@ -108,10 +114,12 @@ pub(crate) fn lines<'a>(
     document: &'a Document<'_>,
     space: SpaceId,
     frame: &'a Frame,
+    outer: Option<&Frame>,
     lines: &mut Vec<Line<'a>>,
 ) {
     let said = frame.said.as_deref();
     let printed_as = said.and_then(|said| said.raw);
+    let entered = outer.and_then(|outer| document.trace.entered(space, frame, outer));
     let found = Found {
         document,
         at: place(document, space, frame),
@@ -120,6 +128,10 @@ pub(crate) fn lines<'a>(
             printed_as,
             remark: said.and_then(|said| said.remark.as_deref()),
             contradicts: document.trace.contradiction(space, frame),
+            entered: entered.map(|entered| match document.options.raw_names {
+                true => entered.raw.as_str(),
+                false => entered.name.as_str(),
+            }),
             ..Marks::default()
         },
     };
@@ -229,6 +241,10 @@ impl<'a> Found<'a, '_> {
             source: own.and_then(found_place),
             marks: Marks {
                 start_only,
+                made: match named.certainty {
+                    Certainty::Inside => Made::of(&named.raw),
+                    Certainty::Nearest | Certainty::Unnamed => None,
+                },
                 other_build,
                 said: self.said.filter(disputed),
                 ..self.marks
@@ -320,6 +336,7 @@ pub(super) fn found_place(function: &SourceFrame) -> Option<SourcePlace<'_>> {
     let place = source_place(function.file.as_deref(), function.line, function.column)?;
     Some(SourcePlace {
         nearby: function.nearby,
+        excerpt: function.excerpt.as_ref(),
         ..place
     })
 }
@@ -337,6 +354,7 @@ fn source_place(
         line,
         column,
         nearby: false,
+        excerpt: None,
     })
 }
 

@@ -7,7 +7,7 @@ mod waits;
 use std::io::{self, Write};
 
 use kstack_model::{self as model, Basis, Position, Side, SlideOf, StackEnd};
-use kstack_symbols::{Certainty, Named};
+use kstack_symbols::{Certainty, Made, Named, SourceFrame};
 
 use super::words;
 use super::{RenderOptions, Renderer, TraceIndex, wire};
@@ -221,6 +221,7 @@ impl<'a> Writer<'a> {
     fn stack(&self, process: usize, stack: &'a model::Stack) -> wire::Stack<'_> {
         let space = SpaceId::of(stack.side, process);
         let frames = stack.frames.iter();
+        let outer = frames.clone().skip(1).map(Some);
         wire::Stack {
             side: match stack.side {
                 Side::Kernel => "kernel",
@@ -233,17 +234,27 @@ impl<'a> Writer<'a> {
                 StackEnd::Truncated => "truncated",
                 StackEnd::Unknown => "unknown",
             },
-            frames: frames.map(|frame| self.frame(space, frame)).collect(),
+            frames: frames
+                .zip(outer.chain([None]))
+                .map(|(frame, outer)| self.frame(space, frame, outer))
+                .collect(),
         }
     }
 
-    pub(crate) fn frame(&self, space: SpaceId, frame: &'a model::Frame) -> wire::Frame<'_> {
+    pub(crate) fn frame(
+        &self,
+        space: SpaceId,
+        frame: &'a model::Frame,
+        outer: Option<&model::Frame>,
+    ) -> wire::Frame<'_> {
+        let entered = outer.and_then(|outer| self.trace.entered(space, frame, outer));
         let address = self.trace.address(space, frame);
         let plain = wire::Frame {
             address: address.map(wire::Hex::from),
             lookup: address.map(|address| frame.kind.for_lookup(address).into()),
             frame_pointer: self.frame_pointer(frame),
             said: frame.said.as_deref().map(said),
+            entered_through: entered.map(|entered| entered.name.as_str()),
             contradicts: self
                 .trace
                 .contradiction(space, frame)
@@ -325,19 +336,33 @@ fn with_names<'a>(plain: wire::Frame<'a>, named: &'a Named) -> wire::Frame<'a> {
         line: function.line,
         column: function.column,
         nearby: function.nearby,
+        source: source(function),
     });
     wire::Frame {
         symbol: Some(&named.name),
         symbol_raw: Some(&named.raw),
         nearest: named.certainty == Certainty::Nearest,
         unnamed: named.certainty == Certainty::Unnamed,
+        made: match named.certainty {
+            Certainty::Inside => Made::of(&named.raw).map(Made::word),
+            Certainty::Nearest | Certainty::Unnamed => None,
+        },
         file: own.and_then(|own| own.file.as_deref()),
         line: own.and_then(|own| own.line),
         column: own.and_then(|own| own.column),
         nearby: own.is_some_and(|own| own.nearby),
+        source: own.and_then(source),
         inlined: inlined.collect(),
         ..plain
     }
+}
+
+fn source(function: &SourceFrame) -> Option<wire::Source<'_>> {
+    let excerpt = function.excerpt.as_ref()?;
+    Some(wire::Source {
+        first_line: excerpt.first,
+        lines: &excerpt.lines,
+    })
 }
 
 fn said(said_: &model::Said) -> wire::Said<'_> {

@@ -162,6 +162,16 @@ fn write_marks(marks: &Marks<'_>, pen: &mut dyn Pen) -> io::Result<()> {
         Some(why) => mark(pen, format_args!("{why}"))?,
         None => {}
     }
+    if let Some(made) = marks.made {
+        mark(pen, format_args!("{made}"))?;
+    }
+    if let Some(entered) = marks.entered {
+        let entered = Visible(entered);
+        mark(
+            pen,
+            format_args!("entered through {entered}, which the stack does not show"),
+        )?;
+    }
     if marks.other_build {
         mark(pen, format_args!("from another build: the UUIDs differ"))?;
     }

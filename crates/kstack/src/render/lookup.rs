@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use super::RenderOptions;
 use super::document::Document;
+use super::excerpt;
 use super::frame;
 use super::json::{Writer, harmless};
 use super::stacks::{COLORS, PLAIN, write_line};
@@ -20,9 +21,10 @@ pub fn write_text(trace: &Trace, options: &RenderOptions, out: &mut dyn Write) -
     let style = if options.color { COLORS } else { PLAIN };
     let mut lines = Vec::new();
     for (space, frame) in frames(trace) {
-        frame::lines(&document, space, frame, &mut lines);
+        frame::lines(&document, space, frame, None, &mut lines);
         for line in lines.drain(..) {
             write_line(&line, style, out)?;
+            excerpt::write(&line, 0, style, out)?;
         }
     }
     Ok(())
@@ -36,7 +38,7 @@ pub fn write_text(trace: &Trace, options: &RenderOptions, out: &mut dyn Write) -
 pub fn write_json(trace: &Trace, options: &RenderOptions, out: &mut dyn Write) -> io::Result<()> {
     let writer = Writer::new(trace, options);
     for (space, frame) in frames(trace) {
-        harmless::write_compact(&writer.frame(space, frame), out)?;
+        harmless::write_compact(&writer.frame(space, frame, None), out)?;
         out.write_all(b"\n")?;
     }
     Ok(())

@@ -146,7 +146,7 @@ pub fn write_leaks_json(trace: &Trace, leaks: &Leaks<'_>, out: &mut dyn Write) -
     let frames = |stack: &'_ Stack| -> Result<Vec<serde_json::Value>, serde_json::Error> {
         let frames = stack.frames.iter();
         frames
-            .map(|frame| serde_json::to_value(writer.frame(SpaceId::Kernel, frame)))
+            .map(|frame| serde_json::to_value(writer.frame(SpaceId::Kernel, frame, None)))
             .collect()
     };
     let mut kinds = Vec::new();

@@ -11,6 +11,7 @@ mod digest;
 mod document;
 pub mod dump;
 mod escape;
+mod excerpt;
 mod firefox;
 pub mod flamegraph;
 mod folded;

@@ -9,7 +9,7 @@ use super::document::{Document, Field, FrameBlock, ProcessBlock, StackBlock, Thr
 use super::escape::Visible;
 use super::frame::Line;
 use super::line::{self, Part, Pen};
-use super::{image_color, words};
+use super::{excerpt, image_color, words};
 use crate::diagnose::short;
 
 /// Frames deeper than this are not indented further: a stack of hundreds stays readable.
@@ -30,7 +30,7 @@ fn indentation(depth: usize, columns: Option<usize>) -> usize {
 pub(crate) struct Palette {
     pub(crate) heading: Style,
     pub(super) name: Style,
-    aside: Style,
+    pub(super) aside: Style,
     pub(crate) mark: Style,
     /// Whether images have colours of their own.
     colors_images: bool,
@@ -162,6 +162,7 @@ pub(crate) fn write_stack(
         let blanks = indentation(*depth, document.options.columns);
         write!(out, "{:blanks$}", "")?;
         write_line(line, style, out)?;
+        excerpt::write(line, blanks, style, out)?;
     }
     if stack.cut {
         let mark = style.mark;

@@ -307,6 +307,10 @@ pub(crate) struct Frame<'a> {
     #[serde(skip_serializing_if = "is_false")]
     pub(crate) other_build: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) made: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) entered_through: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) file: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) line: Option<u32>,
@@ -314,6 +318,8 @@ pub(crate) struct Frame<'a> {
     pub(crate) column: Option<u32>,
     #[serde(skip_serializing_if = "is_false")]
     pub(crate) nearby: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) source: Option<Source<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) inlined: Vec<Inlined<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -338,6 +344,15 @@ pub(crate) struct Inlined<'a> {
     pub(crate) column: Option<u32>,
     #[serde(skip_serializing_if = "is_false")]
     pub(crate) nearby: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) source: Option<Source<'a>>,
+}
+
+/// Lines of a source file.
+#[derive(Debug, Serialize)]
+pub(crate) struct Source<'a> {
+    pub(crate) first_line: u32,
+    pub(crate) lines: &'a [String],
 }
 
 #[derive(Debug, Serialize)]

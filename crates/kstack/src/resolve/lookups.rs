@@ -73,6 +73,7 @@ impl<'a> Lookups<'a> {
             unused: self.session.unused().to_vec(),
             notes: Vec::new(),
             inferences: Vec::new(),
+            entered: HashMap::default(),
             contradictions: HashMap::default(),
             resolutions,
         }

@@ -14,6 +14,7 @@
 
 mod chains;
 mod clues;
+mod entered;
 mod evidence;
 mod found;
 mod infer;
@@ -30,6 +31,7 @@ mod space;
 mod trace;
 mod variants;
 
+pub use entered::Entered;
 pub use evidence::{Agreement, Contradiction, Evidence, Verdict};
 pub use infer::{Candidate, Inference, Outcome};
 pub use lookups::Lookups;
@@ -91,6 +93,7 @@ pub fn resolve(report: Report, symbols: &SymbolSet, options: &ResolveOptions) ->
     let proof = prove::prove(&report, &clues, &mut matched);
     let spaces = space::lay_out(&matched.images);
     let resolutions = lookup::resolutions(&report, &matched, &spaces);
+    let entered = entered::entered(&report, &matched, &spaces, &resolutions);
     let mut notes = matched.notes;
     notes.extend(symbols.remarks().iter().map(Note::new));
     notes.extend(spaces.overlaps(&matched.images));
@@ -101,6 +104,7 @@ pub fn resolve(report: Report, symbols: &SymbolSet, options: &ResolveOptions) ->
         notes,
         contradictions: proof.contradictions(),
         inferences: proof.inferences,
+        entered,
         resolutions,
     };
     lookup::count_frames(&mut trace);

@@ -90,6 +90,7 @@ impl<'a> Session<'a> {
             unused: self.matched.unused,
             notes: self.matched.notes,
             inferences: Vec::new(),
+            entered: HashMap::default(),
             contradictions: HashMap::default(),
             resolutions: HashMap::default(),
         }

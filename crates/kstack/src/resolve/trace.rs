@@ -10,6 +10,7 @@ use kstack_model::{
 };
 use kstack_symbols::{Certainty, Detail, Named};
 
+use super::entered::{Entered, Pair};
 use super::evidence::{Contradiction, Evidence};
 use super::infer::Inference;
 
@@ -26,6 +27,7 @@ pub struct Trace {
     pub notes: Vec<Note>,
     /// What came of looking for places of files that nothing places.
     pub inferences: Vec<Inference>,
+    pub(crate) entered: HashMap<Pair, Entered>,
     pub(crate) contradictions: HashMap<(SpaceId, At, FrameKind), Contradiction>,
     pub(crate) resolutions: HashMap<(SpaceId, At, FrameKind), Resolution>,
 }
@@ -46,6 +48,14 @@ impl Trace {
     pub fn contradiction(&self, space: SpaceId, frame: &Frame) -> Option<Contradiction> {
         let key = (space, frame.at, frame.kind);
         self.contradictions.get(&key).copied()
+    }
+
+    /// The function that `outer` called and that jumped on to the one of `inner`, the next inner frame,
+    /// without being in the stack; `None` where there is none, or the code does not prove it.
+    #[must_use]
+    pub fn entered(&self, space: SpaceId, inner: &Frame, outer: &Frame) -> Option<&Entered> {
+        let key = |frame: &Frame| (space, frame.at, frame.kind);
+        self.entered.get(&(key(inner), key(outer)))
     }
 
     /// Whether any kernel frame has no name of its own.

@@ -158,7 +158,7 @@ impl Writer<'_> {
         };
         let mut shown = Vec::new();
         let space = SpaceId::of(side, entry.process_index);
-        frame::lines(self.document, space, frame, &mut shown);
+        frame::lines(self.document, space, frame, None, &mut shown);
         for line in &shown {
             let user = if side == Side::Kernel {
                 ""

@@ -34,6 +34,7 @@ pub(super) fn empty() -> Trace {
     report.kernel.basis = Basis::Unslid;
     Trace {
         inferences: Vec::new(),
+        entered: Default::default(),
         contradictions: Default::default(),
         report,
         images: vec![
@@ -108,6 +109,7 @@ pub(super) fn source(function: &str, file: &str, line: u32, column: u32) -> Sour
         line: Some(line),
         column: Some(column),
         nearby: false,
+        excerpt: None,
     }
 }
 
