@@ -1,7 +1,7 @@
 //! Debug information made to cost more than its size: it is refused, the symbols still serve.
 
-use kstack_model::{Arch, VmAddr};
-use kstack_symbols::{Role, SymbolSet};
+use kstack_model::{Address, Arch, VmAddr};
+use kstack_symbols::{Role, StatedPlace, SymbolSet, link};
 use kstack_synth::macho::{Function, Program};
 
 const CHILDREN: u8 = 1;
@@ -44,9 +44,8 @@ const ADDR: u8 = 0x01;
 const DATA8: u8 = 0x07;
 const SEC_OFFSET: u8 = 0x17;
 
-/// Asks a program with this debug information for its first function.
-fn ask(sections: &[(&str, Vec<u8>)]) -> (Option<String>, Option<String>) {
-    let program = Program::kext("demo", Arch::X86_64, 1).with(Function::new("first", 0x40));
+/// A program with this debug information.
+fn open(program: &Program, sections: &[(&str, Vec<u8>)]) -> SymbolSet {
     let mut dsym = program.dsym_image();
     for section in &mut dsym.segments.last_mut().unwrap().sections {
         let new = sections.iter().find(|(name, _)| *name == section.name);
@@ -57,6 +56,17 @@ fn ask(sections: &[(&str, Vec<u8>)]) -> (Option<String>, Option<String>) {
     let mut symbols = SymbolSet::default();
     symbols.add_bytes(Role::Kext, "demo", None, program.binary());
     symbols.add_bytes(Role::Dsym, "demo.dSYM", None, dsym.build());
+    symbols
+}
+
+fn demo() -> Program {
+    Program::kext("demo", Arch::X86_64, 1).with(Function::new("first", 0x40))
+}
+
+/// Asks a program with this debug information for its first function.
+fn ask(sections: &[(&str, Vec<u8>)]) -> (Option<String>, Option<String>) {
+    let program = demo();
+    let symbols = open(&program, sections);
     let mut names = symbols.files()[0].slices[0].names();
     let named = names.lookup(VmAddr(program.code_start() + 4)).unwrap();
     (
@@ -111,4 +121,23 @@ fn a_list_of_ranges_that_all_functions_share_is_not_read_for_each() {
         damage.as_deref(),
         Some("it refers to its own parts too many times")
     );
+}
+
+#[test]
+fn thousands_of_units_with_one_huge_table_of_abbreviations_are_not_linked() {
+    let long: Vec<Abbreviation<'_>> = vec![(COMPILE_UNIT, LEAF, &[]); 120];
+    let table = abbreviations(&long);
+    let units = unit(&[1]).repeat(20_000);
+    let program = demo();
+    let symbols = open(
+        &program,
+        &[("__debug_abbrev", table), ("__debug_info", units)],
+    );
+    let place = StatedPlace {
+        segment: None,
+        address: Address(0x10_0000),
+    };
+    let why = link(&symbols.files()[0].slices[0], &[place]).unwrap_err();
+    let why = why.to_string();
+    assert!(why.contains("its own parts too many times"), "{why}");
 }

@@ -7,13 +7,14 @@
 
 use std::collections::BTreeSet;
 
-use gimli::{AttributeValue, Dwarf, EndianSlice, LittleEndian, Operation, Unit, UnitHeader};
+use gimli::{AttributeValue, Dwarf, Operation, Reader, RunTimeEndian, Unit, UnitHeader};
 use object::{Object, ObjectSection};
 
 use super::patch::Patch;
 use super::{Moves, lines, tables};
+use crate::guard::{Guarded, bounded};
 
-pub(super) type Slice<'a> = EndianSlice<'a, LittleEndian>;
+pub(super) type Slice<'a> = Guarded<'a>;
 
 /// A debug section and where it lies in the file.
 #[derive(Clone, Copy, Debug, Default)]
@@ -35,7 +36,7 @@ impl<'a> Placed<'a> {
     }
 
     pub(super) fn slice(&self) -> Slice<'a> {
-        EndianSlice::new(self.data, LittleEndian)
+        Guarded::new(self.data, RunTimeEndian::Little)
     }
 }
 
@@ -65,32 +66,37 @@ impl Mover<'_, '_> {
 /// Moves all addresses. The error is a fragment.
 pub(super) fn move_all(file: &[u8], moves: &Moves, patch: &mut Patch) -> Result<(), String> {
     let object = object::File::parse(file).map_err(|why| why.to_string())?;
-    let sections = Dwarf::load(|id| Ok::<_, String>(Placed::find(&object, id.name()).slice()))?;
-    let placed = |name: &str| Placed::find(&object, name);
     let mut mover = Mover { moves, patch };
+    // Sound debug information is read about once; damage can have it read without end.
+    bounded(file.len(), || move_sections(&object, &mut mover))
+        .map_err(|why| format!("its debug information cannot be moved: {why}"))
+}
+
+fn move_sections(object: &object::File<'_>, mover: &mut Mover<'_, '_>) -> gimli::Result<()> {
+    let placed = |name: &str| Placed::find(object, name);
+    let sections = Dwarf::load(|id| gimli::Result::Ok(placed(id.name()).slice()))?;
     let info = placed(".debug_info");
     let mut lists = tables::Lists::new(
         [placed(".debug_ranges"), placed(".debug_rnglists")],
         [placed(".debug_loc"), placed(".debug_loclists")],
     );
     let mut programs = BTreeSet::new();
-    let damaged = |why: gimli::Error| format!("its debug information cannot be moved: {why}");
     let mut headers = sections.units();
-    while let Some(header) = headers.next().map_err(damaged)? {
-        let unit = sections.unit(header).map_err(damaged)?;
-        move_unit(&sections, &unit, &header, info, &mut mover, &mut lists).map_err(damaged)?;
+    while let Some(header) = headers.next()? {
+        let unit = sections.unit(header)?;
+        move_unit(&sections, &unit, &header, info, mover, &mut lists)?;
         if let Some(program) = &unit.line_program {
             programs.insert(program.header().offset().0);
         }
     }
     let line = placed(".debug_line");
     for program in programs {
-        lines::move_program(line, program, &mut mover).map_err(damaged)?;
+        lines::move_program(line, program, mover)?;
     }
-    lists.move_all(&mut mover);
-    tables::move_addresses(placed(".debug_addr"), &mut mover);
-    tables::move_aranges(placed(".debug_aranges"), &mut mover);
-    tables::move_frames(placed(".debug_frame"), &mut mover);
+    lists.move_all(mover);
+    tables::move_addresses(placed(".debug_addr"), mover);
+    tables::move_aranges(placed(".debug_aranges"), mover);
+    tables::move_frames(placed(".debug_frame"), mover);
     Ok(())
 }
 
@@ -116,7 +122,7 @@ fn move_unit(
             match attribute.value() {
                 AttributeValue::Addr(address) => mover.move_at(place, address),
                 AttributeValue::Exprloc(expression) => {
-                    let begin = expression.0.offset_from(info.slice());
+                    let begin = expression.0.offset_from(&info.slice());
                     move_expression(expression, info.offset + begin, encoding, mover)?;
                 }
                 value => {

@@ -1,6 +1,6 @@
 //! Line programs: the operations that set an address.
 
-use gimli::{DebugLine, DebugLineOffset, LittleEndian};
+use gimli::{DebugLine, DebugLineOffset, Reader as _};
 
 use super::dwarf::{Mover, Placed};
 use crate::leb128;
@@ -15,15 +15,16 @@ pub(super) fn move_program(
     program: usize,
     mover: &mut Mover<'_, '_>,
 ) -> gimli::Result<()> {
-    let debug_line = DebugLine::new(section.data, LittleEndian);
+    let debug_line = DebugLine::from(section.slice());
     let program = debug_line.program(DebugLineOffset(program), 8, None, None)?;
     let header = program.header();
     let instructions = header.raw_program_buf();
-    let begin = section.offset + instructions.offset_from(section.slice());
-    let lengths = header.standard_opcode_lengths();
+    let begin = section.offset + instructions.offset_from(&section.slice());
+    let lengths = header.standard_opcode_lengths().to_slice()?;
     let first_special = header.opcode_base();
-    let all = instructions.slice();
-    let mut reader = leb128::Reader::new(all);
+    // Programs can overlap; this counts what each costs.
+    let all = instructions.to_slice()?;
+    let mut reader = leb128::Reader::new(&all);
     while let Some(code) = reader.byte() {
         match code {
             EXTENDED => {
@@ -51,7 +52,7 @@ pub(super) fn move_program(
                 reader = leb128::Reader::new(rest);
             }
             code if code < first_special => {
-                let operands = lengths.slice().get(usize::from(code).wrapping_sub(1));
+                let operands = lengths.get(usize::from(code).wrapping_sub(1));
                 for _ in 0..operands.copied().unwrap_or(0) {
                     // Numbers may be longer than fit, and signed ones end as the others do.
                     while reader.byte().is_some_and(|byte| byte & 0x80 != 0) {}

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use gimli::{Encoding, EndianSlice, Expression, LittleEndian};
+use gimli::{Encoding, Expression, RunTimeEndian};
 use scroll::{LE, Pread};
 
 use super::dwarf::{Mover, Placed, move_expression};
+use crate::guard::Guarded;
 use crate::leb128::Reader;
 
 /// Lists that entries refer to, each with the address its offsets count from.
@@ -177,7 +178,7 @@ impl<'a> List<'a> {
         let place = self.place + self.read();
         let encoding = self.encoding;
         let bytes = self.bytes(size)?;
-        let expression = Expression(EndianSlice::new(bytes, LittleEndian));
+        let expression = Expression(Guarded::new(bytes, RunTimeEndian::Little));
         move_expression(expression, place, encoding, mover).ok()
     }
 
