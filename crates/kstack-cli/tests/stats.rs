@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
+use std::time::{Duration, SystemTime};
 
 use kstack_model::Arch;
 use kstack_synth::macho::Program;
@@ -12,7 +13,11 @@ fn lookup(folder: &Path, more: &[&str]) -> Output {
     program.add_many(6);
     let path = folder.join("demo.dwarf");
     if !path.exists() {
-        fs::write(path, program.dsym()).unwrap();
+        fs::write(&path, program.dsym()).unwrap();
+        // Answers of a file that changed just now are not kept.
+        let before = SystemTime::now() - Duration::from_secs(3600);
+        let file = fs::File::options().write(true).open(path);
+        file.unwrap().set_modified(before).unwrap();
     }
     Command::new(env!("CARGO_BIN_EXE_kstack"))
         .args(["lookup", "demo.dwarf", "0x1010"])
