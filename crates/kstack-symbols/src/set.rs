@@ -154,8 +154,10 @@ impl SymbolSet {
 
     /// Keeps answers in a cache from now on, and uses those that are there. To be said before the first lookup.
     pub fn keep_in(&mut self, cache: Cache) {
+        for source in self.files.iter_mut().flat_map(|file| &mut file.slices) {
+            source.keep_in(Some(&cache));
+        }
         self.cache = Some(cache);
-        self.join();
     }
 
     /// Writes the answers of this run into the cache. A failure costs later runs time and this one nothing.
