@@ -4,17 +4,17 @@
 //! the code leads from the one to the other without a frame between, the called function is known
 //! although no frame is in it.
 
-use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashSet};
 
 use foldhash::HashMap;
 use kstack_model::{FrameKind, Report, VmAddr};
-use kstack_symbols::{After, Certainty, Code, Named, Names, Reach, Target};
+use kstack_symbols::{After, Certainty, Code, Named, Names, Target};
 
 use super::chains::chains;
 use super::lookup::{Key, whereabouts};
 use super::matching::{Matched, SourceId};
 use super::space::Spaces;
+use super::walks::Walks;
 use super::{Resolution, SpaceId};
 
 /// Instructions followed in one image, at most.
@@ -80,8 +80,7 @@ pub(super) fn entered(
 struct Walker<'a> {
     code: Code<'a>,
     names: Names<'a>,
-    reached: BTreeMap<VmAddr, Reach>,
-    walked: usize,
+    walks: Walks,
 }
 
 impl<'a> Walker<'a> {
@@ -89,8 +88,7 @@ impl<'a> Walker<'a> {
         Walker {
             code,
             names,
-            reached: BTreeMap::new(),
-            walked: 0,
+            walks: Walks::at_most(MOST_WALKED),
         }
     }
 
@@ -108,7 +106,7 @@ impl<'a> Walker<'a> {
         if target == inner.start {
             return None;
         }
-        let reach = self.reach(target)?;
+        let reach = self.walks.reach(&self.code, target)?;
         let leads = match kind {
             FrameKind::ReturnAddress => reach.returns_to(at),
             FrameKind::InstructionPointer => reach.runs(at),
@@ -127,18 +125,5 @@ impl<'a> Walker<'a> {
             name: called.name,
             raw: called.raw,
         })
-    }
-
-    /// `None` when too much was followed already.
-    fn reach(&mut self, target: VmAddr) -> Option<&Reach> {
-        match self.reached.entry(target) {
-            Entry::Occupied(known) => Some(known.into_mut()),
-            Entry::Vacant(_) if self.walked > MOST_WALKED => None,
-            Entry::Vacant(new) => {
-                let reach = new.insert(self.code.reach(target));
-                self.walked += reach.instructions();
-                Some(reach)
-            }
-        }
     }
 }

@@ -30,6 +30,7 @@ mod slice;
 mod space;
 mod trace;
 mod variants;
+mod walks;
 
 pub use entered::Entered;
 pub use evidence::{Agreement, Contradiction, Evidence, Verdict};

@@ -1,13 +1,12 @@
 //! One frame held against the code of one image.
 
 use std::cell::OnceCell;
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 
 use kstack_model::{FrameKind, VmAddr};
 use kstack_symbols::{After, Code, FileKind, Reach, SymbolSource, Target};
 
 use super::Contradiction;
+use crate::resolve::walks::Walks;
 
 /// The code of a source, and what was found out about it.
 #[derive(Debug)]
@@ -17,11 +16,9 @@ pub(crate) struct Judge<'a> {
     /// Whether the code is what ran: found out when something speaks against it.
     is_code: OnceCell<bool>,
     /// What calls to a target reach.
-    reached: BTreeMap<VmAddr, Reach>,
+    walks: Walks,
     /// What calls through a pointer reach, where that was asked for.
     pointed: Pointed,
-    /// Instructions looked at for that.
-    walked: usize,
 }
 
 /// Instructions looked at in one image, at most: a report and a file made for it could ask for any
@@ -102,9 +99,8 @@ impl<'a> Judge<'a> {
             code: source.code()?,
             source,
             is_code: OnceCell::new(),
-            reached: BTreeMap::new(),
+            walks: Walks::at_most(MOST_WALKED),
             pointed: Pointed::NotWanted,
-            walked: 0,
         })
     }
 
@@ -167,7 +163,7 @@ impl<'a> Judge<'a> {
             }
             _ => false,
         };
-        let reach = self.reach(target)?;
+        let reach = self.walks.reach(&self.code, target)?;
         let (leads, is_refuted, weight) = match inner {
             Inner::Unrelated => return None,
             Inner::Here { at, .. } if is_interrupted => {
@@ -214,7 +210,7 @@ impl<'a> Judge<'a> {
         let After::Call(Target::Inside(target)) = self.code.call_before(site) else {
             return Constrains::default();
         };
-        let Some(reach) = self.reach(target) else {
+        let Some(reach) = self.walks.reach(&self.code, target) else {
             return Constrains::default();
         };
         Constrains {
@@ -245,19 +241,6 @@ impl<'a> Judge<'a> {
     fn starts_instruction(&self, at: VmAddr) -> Option<bool> {
         let start = self.source.start_before(at)?;
         self.code.starts_instruction(start, at)
-    }
-
-    /// `None` when too much was asked already.
-    fn reach(&mut self, target: VmAddr) -> Option<&Reach> {
-        match self.reached.entry(target) {
-            Entry::Occupied(known) => Some(known.into_mut()),
-            Entry::Vacant(_) if self.walked > MOST_WALKED => None,
-            Entry::Vacant(new) => {
-                let reach = new.insert(self.code.reach(target));
-                self.walked += reach.instructions();
-                Some(reach)
-            }
-        }
     }
 
     fn is_kernel(&self) -> bool {
