@@ -1,31 +1,13 @@
 //! Any bytes as a text that gets names; without what was added it is the text that came in.
 #![no_main]
 
-use std::sync::LazyLock;
-
 use kstack::annotate::{AnnotateOptions, Annotator};
-use kstack::model::{Address, Arch, Report};
-use kstack::symbols::{Role, StatedPlace, SymbolSet};
-use kstack_synth::macho::Program;
+use kstack::model::Report;
+use kstack_fuzz::SYMBOLS;
 use libfuzzer_sys::fuzz_target;
 
-static SYMBOLS: LazyLock<SymbolSet> = LazyLock::new(|| {
-    let mut symbols = SymbolSet::default();
-    for (seed, name) in [(1, "zfs"), (2, "spl")] {
-        let mut program = Program::kext(name, Arch::X86_64, seed);
-        program.add_many(6);
-        let place = StatedPlace {
-            segment: None,
-            address: Address(0xffff_ff7f_8000_0000 + (u64::from(seed) << 24)),
-        };
-        symbols.add_bytes(Role::Kext, name, Some(place), program.dsym());
-    }
-    symbols
-});
-
 fuzz_target!(|bytes: &[u8]| {
-    let mut annotator =
-        Annotator::new(Report::default(), &SYMBOLS, AnnotateOptions::default());
+    let mut annotator = Annotator::new(Report::default(), &SYMBOLS, AnnotateOptions::default());
     let mut out = Vec::new();
     annotator
         .copy(&mut &bytes[..], &mut out)

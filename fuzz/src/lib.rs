@@ -1,7 +1,11 @@
 //! What the targets share.
 
-use kstack_model::Report;
+use std::sync::LazyLock;
+
+use kstack::symbols::{Role, StatedPlace, SymbolSet};
+use kstack_model::{Address, Arch, Report};
 use kstack_parse::Limits;
+use kstack_synth::macho::Program;
 
 /// Room for every seed, and little enough that a slip shows as memory or time.
 pub const LIMITS: Limits = Limits {
@@ -25,3 +29,18 @@ pub fn check(reports: &[Report]) {
         );
     }
 }
+
+/// Two kexts with names and lines, at places of their own.
+pub static SYMBOLS: LazyLock<SymbolSet> = LazyLock::new(|| {
+    let mut symbols = SymbolSet::default();
+    for (seed, name) in [(1, "zfs"), (2, "spl")] {
+        let mut program = Program::kext(name, Arch::X86_64, seed);
+        program.add_many(6);
+        let place = StatedPlace {
+            segment: None,
+            address: Address(0xffff_ff7f_8000_0000 + (u64::from(seed) << 24)),
+        };
+        symbols.add_bytes(Role::Kext, name, Some(place), program.dsym());
+    }
+    symbols
+});
