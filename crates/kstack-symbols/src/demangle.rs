@@ -1,6 +1,7 @@
 //! Mangled names back to what the programmer wrote.
 
 use std::fmt;
+use std::sync::Arc;
 
 use cpp_demangle::{BorrowedSymbol, DemangleOptions};
 
@@ -14,16 +15,16 @@ const LONGEST_RESULT: usize = 0x4000;
 /// What the name starts with decides, not the language its unit claims:
 /// kernels mix languages, and C units hold C++ names. Block functions,
 /// clones (`.cold.1`) and schemes not known here pass through unchanged.
-pub(crate) fn demangle(raw: &str) -> String {
+pub(crate) fn demangle(raw: &Arc<str>) -> Arc<str> {
     if raw.len() > LONGEST {
-        return raw.to_owned();
+        return Arc::clone(raw);
     }
     let demangled = match scheme(raw) {
         Some(Scheme::Cpp(mangled)) => rust(mangled).or_else(|| cpp(mangled)),
         Some(Scheme::Rust(mangled)) => rust(mangled),
         None => None,
     };
-    demangled.unwrap_or_else(|| raw.to_owned())
+    demangled.map_or_else(|| Arc::clone(raw), Arc::from)
 }
 
 enum Scheme<'a> {
@@ -93,9 +94,10 @@ mod tests {
             mangled.push_str(&format!("1pIS{digit}_S{digit}_E"));
         }
         assert!(
-            demangle(&mangled[.."_Z1f1pIiiE1pIS0_S0_E".len()])
+            demangle(&mangled[.."_Z1f1pIiiE1pIS0_S0_E".len()].into())
                 .contains("p<p<int, int>, p<int, int> >")
         );
+        let mangled = mangled.into();
         assert_eq!(demangle(&mangled), mangled);
     }
 }

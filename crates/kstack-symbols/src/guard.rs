@@ -1,18 +1,16 @@
 //! A reader of DWARF that bounds what damaged debug information can cost.
 //!
-//! addr2line goes one call deeper for each inlined function within another,
-//! reads a list of ranges again for each function that names it, and puts the
-//! path of every file together from parts that files share. In a sound dSYM
-//! all that stays near the size of the dSYM. In a damaged one a megabyte can
-//! ask for more stack, time or memory than there is, so each read checks.
+//! A list of ranges is read again for each function that names it, a line table
+//! for each unit, and the path of every file is put together from parts that
+//! files share. In a sound dSYM all that stays near the size of the dSYM. In a
+//! damaged one a megabyte can ask for more time or memory than there is, so
+//! each read counts.
 
 use std::borrow::Cow;
 use std::cell::Cell;
 
 use gimli::{EndianSlice, Error, Reader, ReaderOffsetId, Result, RunTimeEndian};
 
-/// Stack that reading may use. Rust's threads have two megabytes.
-const STACK: usize = 512 << 10;
 /// How many times over the debug information may be read by one question.
 const TIMES: usize = 8;
 /// What one question may read of the smallest debug information.
@@ -22,7 +20,6 @@ thread_local! {
     // A reader is cloned for every string, so what it spends is kept apart from it.
     static ALLOWANCE: Allowance = const {
         Allowance {
-            stack_base: Cell::new(0),
             bytes: Cell::new(0),
             spent: Cell::new(None),
         }
@@ -31,7 +28,6 @@ thread_local! {
 
 /// What reading may still use on this thread.
 struct Allowance {
-    stack_base: Cell<usize>,
     bytes: Cell<usize>,
     /// What ran out first, as a fragment.
     spent: Cell<Option<&'static str>>,
@@ -47,7 +43,6 @@ pub(crate) fn bounded<T>(
     question: impl FnOnce() -> Result<T>,
 ) -> std::result::Result<T, String> {
     ALLOWANCE.with(|allowance| {
-        allowance.stack_base.set(stack_pointer());
         allowance
             .bytes
             .set(size.saturating_mul(TIMES).saturating_add(LEAST));
@@ -62,12 +57,9 @@ pub(crate) fn bounded<T>(
     )
 }
 
-fn stack_pointer() -> usize {
-    let local = 0_u8;
-    std::ptr::from_ref(&local).addr()
-}
-
-fn spend(bytes: usize) -> Result<()> {
+/// Takes from what one question may read.
+#[inline]
+pub(crate) fn spend(bytes: usize) -> Result<()> {
     ALLOWANCE.with(|allowance| match allowance.bytes.get().checked_sub(bytes) {
         Some(left) => {
             allowance.bytes.set(left);
@@ -77,15 +69,10 @@ fn spend(bytes: usize) -> Result<()> {
     })
 }
 
-fn check_stack() -> Result<()> {
-    ALLOWANCE.with(|allowance| {
-        // The stack grows downwards wherever Rust's standard library runs.
-        let used = allowance.stack_base.get().saturating_sub(stack_pointer());
-        match used > STACK {
-            true => Err(allowance.give_up("its inlined functions are nested too deeply")),
-            false => Ok(()),
-        }
-    })
+/// Ends a question for this reason, a fragment.
+#[cold]
+pub(crate) fn refuse(why: &'static str) -> Error {
+    ALLOWANCE.with(|allowance| allowance.give_up(why))
 }
 
 impl Allowance {
@@ -110,26 +97,32 @@ impl Reader for Guarded<'_> {
     type Endian = RunTimeEndian;
     type Offset = usize;
 
+    #[inline]
     fn endian(&self) -> RunTimeEndian {
         self.0.endian()
     }
 
+    #[inline]
     fn len(&self) -> usize {
         self.0.len()
     }
 
+    #[inline]
     fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
+    #[inline]
     fn empty(&mut self) {
         self.0.empty();
     }
 
+    #[inline]
     fn truncate(&mut self, len: usize) -> Result<()> {
         self.0.truncate(len)
     }
 
+    #[inline]
     fn offset_from(&self, base: &Self) -> usize {
         self.0.offset_from(base.0)
     }
@@ -142,16 +135,19 @@ impl Reader for Guarded<'_> {
         self.0.lookup_offset_id(id)
     }
 
+    #[inline]
     fn find(&self, byte: u8) -> Result<usize> {
         let found = Reader::find(&self.0, byte)?;
         spend(found)?;
         Ok(found)
     }
 
+    #[inline]
     fn skip(&mut self, len: usize) -> Result<()> {
         self.0.skip(len)
     }
 
+    #[inline]
     fn split(&mut self, len: usize) -> Result<Self> {
         self.0.split(len).map(Guarded)
     }
@@ -171,20 +167,25 @@ impl Reader for Guarded<'_> {
         Reader::to_string_lossy(&self.0)
     }
 
+    #[inline]
     fn read_slice(&mut self, buffer: &mut [u8]) -> Result<()> {
         spend(buffer.len())?;
         Reader::read_slice(&mut self.0, buffer)
     }
 
+    #[inline]
     fn read_u8(&mut self) -> Result<u8> {
         spend(1)?;
         self.0.read_u8()
     }
 
-    /// Every entry starts with such a number, so none can be one level deeper unseen.
-    fn read_uleb128(&mut self) -> Result<u64> {
-        check_stack()?;
-        spend(1)?;
-        self.0.read_uleb128()
+    #[inline]
+    fn read_u8_array<A>(&mut self) -> Result<A>
+    where
+        A: Sized + Default + AsMut<[u8]>,
+    {
+        let mut bytes = A::default();
+        self.read_slice(bytes.as_mut())?;
+        Ok(bytes)
     }
 }

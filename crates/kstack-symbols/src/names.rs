@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use kstack_model::VmAddr;
 
@@ -38,14 +39,15 @@ struct OpenDebug<'a> {
 impl OpenDebug<'_> {
     fn at(&self, here: u64) -> Result<Answer, String> {
         match self.shift.across(here) {
-            Some(there) => self.dwarf.at(there),
+            Some(there) => {
+                let mut answer = self.dwarf.at(there)?;
+                if let Some(function) = &mut answer.function {
+                    function.start = self.shift.back(function.start).unwrap_or(here);
+                }
+                Ok(answer)
+            }
             None => Ok(Answer::default()),
         }
-    }
-
-    fn start_of(&self, function: &Function, here: u64) -> Option<u64> {
-        let there = self.shift.across(here)?;
-        self.shift.back(self.dwarf.start_of(function, there)?)
     }
 
     fn line_near(&self, here: u64, start: u64, frames: &[SourceFrame]) -> Option<u32> {
@@ -84,7 +86,7 @@ impl<'a> Names<'a> {
         }
         let named = self.ask(at)?;
         // What damage has cost is found out again, and told again, by every run.
-        if self.damage.is_none() {
+        if self.damage().is_none() {
             entry.keep(at.0, named.as_ref());
         }
         Ok(named)
@@ -114,8 +116,12 @@ impl<'a> Names<'a> {
     ///
     /// Addresses there were answered by symbols alone, without lines.
     #[must_use]
-    pub fn damage(&self) -> Option<&str> {
-        self.damage.as_deref()
+    pub fn damage(&self) -> Option<String> {
+        let units = || match &self.debug {
+            Debug::Open(debug) => debug.dwarf.damage(),
+            _ => None,
+        };
+        self.damage.clone().or_else(units)
     }
 
     fn is_code(&self, at: VmAddr) -> bool {
@@ -135,8 +141,14 @@ impl<'a> Names<'a> {
                         let dwarf = Dwarf::open(place.file.bytes());
                         dwarf.ok().map(Box::new)
                     });
-                    let answer = dwarf.as_ref().map(|dwarf| dwarf.at(place.address));
-                    answer.unwrap_or_else(|| Ok(Answer::default()))
+                    let Some(dwarf) = dwarf else {
+                        return Ok(Answer::default());
+                    };
+                    let mut answer = dwarf.at(place.address)?;
+                    if let Some(function) = &mut answer.function {
+                        function.start = function.start.wrapping_add(place.shift);
+                    }
+                    Ok(answer)
                 }
                 None => Ok(Answer::default()),
             },
@@ -166,20 +178,11 @@ impl<'a> Names<'a> {
     }
 
     fn by_dwarf(&self, at: u64, function: &Function, mut frames: Vec<SourceFrame>) -> Named {
-        let start = match &self.debug {
-            Debug::Open(debug) => debug.start_of(function, at),
-            Debug::Objects(open) => self.source.place_in_objects(at).and_then(|place| {
-                let dwarf = open.get(&place.object)?.as_ref()?;
-                let start = dwarf.start_of(function, place.address)?;
-                Some(start.wrapping_add(place.shift))
-            }),
-            Debug::Unopened | Debug::None => None,
-        };
-        let start = start.unwrap_or(at);
+        let start = function.start;
         self.give_line(at, start, &mut frames);
         let raw = match &function.raw {
             Some(raw) => self.without_label_underscore(raw, start),
-            None => self.name_of_start(start),
+            None => self.name_of_start(start).into(),
         };
         let name = demangle(&raw);
         if let Some(outermost) = frames.last_mut() {
@@ -212,20 +215,19 @@ impl<'a> Names<'a> {
     ///
     /// DWARF then repeats the symbol table's spelling, where the underscore is
     /// Mach-O's; only an equal symbol at the same address proves it.
-    fn without_label_underscore(&self, raw: &str, start: u64) -> String {
+    fn without_label_underscore(&self, raw: &Arc<str>, start: u64) -> Arc<str> {
         let Some(cut) = raw.strip_prefix('_') else {
-            return raw.to_owned();
+            return Arc::clone(raw);
         };
         // C++ and Rust names start so by themselves.
         if raw.starts_with("_Z") || raw.starts_with("_R") {
-            return raw.to_owned();
+            return Arc::clone(raw);
         }
         let symbol = self.source.table().exactly_at(start);
         let is_label = symbol.is_some_and(|name| name.bytes(&self.files) == raw.as_bytes());
-        if is_label {
-            cut.to_owned()
-        } else {
-            raw.to_owned()
+        match is_label {
+            true => cut.into(),
+            false => Arc::clone(raw),
         }
     }
 
@@ -245,6 +247,7 @@ impl<'a> Names<'a> {
             Some(name) => name.text(&self.files),
             None => made_up(found.start.0),
         };
+        let raw = Arc::from(raw);
         let name = demangle(&raw);
         for frame in &mut frames {
             name_frame(frame, &raw, &name);
@@ -318,9 +321,9 @@ impl fmt::Debug for Names<'_> {
     }
 }
 
-fn name_frame(frame: &mut SourceFrame, raw: &str, name: &str) {
-    frame.function = Some(name.to_owned());
-    frame.raw = (raw != name).then(|| raw.to_owned());
+fn name_frame(frame: &mut SourceFrame, raw: &Arc<str>, name: &Arc<str>) {
+    frame.function = Some(Arc::clone(name));
+    frame.raw = (raw != name).then(|| Arc::clone(raw));
 }
 
 /// A name for a function that has none, made from its linked address.

@@ -82,9 +82,9 @@ pub enum Detail {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Named {
     /// The function's name as the file has it, without the underscore that Mach-O symbol tables put before C names.
-    pub raw: String,
+    pub raw: Arc<str>,
     /// The name demangled; the same as `raw` where there is nothing to demangle.
-    pub name: String,
+    pub name: Arc<str>,
     /// Where the function, or the symbol, starts.
     pub start: VmAddr,
     /// How far the name can be trusted at this address.
@@ -109,11 +109,11 @@ pub enum Certainty {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SourceFrame {
     /// Its name, demangled.
-    pub function: Option<String>,
+    pub function: Option<Arc<str>>,
     /// Its name as the file has it, when that differs.
-    pub raw: Option<String>,
+    pub raw: Option<Arc<str>>,
     /// Source file as the compiler was given it.
-    pub file: Option<String>,
+    pub file: Option<Arc<str>>,
     /// Line in it; `None` for code without a line.
     pub line: Option<u32>,
     /// Column in that line.

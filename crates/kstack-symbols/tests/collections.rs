@@ -53,7 +53,7 @@ fn sources(symbols: &SymbolSet) -> Vec<&SymbolSource> {
 
 fn name(source: &SymbolSource, at: u64) -> Option<String> {
     let named = source.names().lookup(VmAddr(at)).unwrap();
-    named.map(|named| named.name)
+    named.map(|named| named.name.to_string())
 }
 
 fn assert_names_kernel_and_kext(file: Vec<u8>) {
@@ -112,7 +112,7 @@ fn a_dsym_of_a_kext_serves_its_copy_in_a_collection() {
         };
         let start = program.code_start() + moved;
         let named = kext.names().lookup(VmAddr(start + 4)).unwrap().unwrap();
-        assert_eq!(named.name, "spa_sync");
+        assert_eq!(&*named.name, "spa_sync");
         assert_eq!(named.start, VmAddr(start));
         assert_eq!(named.frames[0].line, Some(10));
     }

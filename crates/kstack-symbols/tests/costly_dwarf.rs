@@ -69,10 +69,7 @@ fn ask(sections: &[(&str, Vec<u8>)]) -> (Option<String>, Option<String>) {
     let symbols = open(&program, sections);
     let mut names = symbols.files()[0].slices[0].names();
     let named = names.lookup(VmAddr(program.code_start() + 4)).unwrap();
-    (
-        named.map(|named| named.name),
-        names.damage().map(str::to_owned),
-    )
+    (named.map(|named| named.name.to_string()), names.damage())
 }
 
 fn bounds() -> Vec<u8> {
@@ -80,15 +77,16 @@ fn bounds() -> Vec<u8> {
 }
 
 #[test]
-fn inlined_functions_nested_without_end_do_not_overflow_the_stack() {
+fn inlined_functions_nested_without_end_are_refused() {
     let bounded: &[(u8, u8)] = &[(LOW_PC, ADDR), (HIGH_PC, DATA8)];
     let table = abbreviations(&[
         (COMPILE_UNIT, CHILDREN, bounded),
         (SUBPROGRAM, CHILDREN, bounded),
-        (INLINED, CHILDREN, &[]),
+        (INLINED, CHILDREN, bounded),
     ]);
+    let inlined = [&[3][..], &bounds()].concat();
     let mut entries = [&[1][..], &bounds(), &[2], &bounds()].concat();
-    entries.extend(vec![3; 1 << 20]);
+    entries.extend(inlined.repeat(1 << 16));
     let (name, damage) = ask(&[("__debug_abbrev", table), ("__debug_info", unit(&entries))]);
     assert_eq!(name.as_deref(), Some("first"));
     assert_eq!(

@@ -79,7 +79,7 @@ fn object_files_give_lines_where_the_linker_had_them() {
         (Detail::Lines, 0)
     );
     let named = second(&symbols);
-    assert_eq!(named.name, "dmu_tx_assign");
+    assert_eq!(&*named.name, "dmu_tx_assign");
     assert_eq!(named.certainty, Certainty::Inside);
     assert_eq!(named.frames[0].line, Some(10));
 }

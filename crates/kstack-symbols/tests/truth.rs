@@ -31,9 +31,9 @@ fn check_every_address(program: &Program) -> usize {
         assert_eq!(named.certainty, Certainty::Inside);
         assert_eq!(named.frames.len(), places.len(), "at {address:#x}");
         for (frame, place) in named.frames.iter().zip(&places) {
-            let raw = frame.raw.as_ref().or(frame.function.as_ref());
-            assert_eq!(raw, Some(&place.function), "at {address:#x}");
-            assert_eq!(frame.file.as_ref(), Some(&place.file), "at {address:#x}");
+            let raw = frame.raw.as_deref().or(frame.function.as_deref());
+            assert_eq!(raw, Some(&*place.function), "at {address:#x}");
+            assert_eq!(frame.file.as_deref(), Some(&*place.file), "at {address:#x}");
             assert_eq!(
                 frame.line.map(u64::from),
                 Some(place.line),
@@ -50,7 +50,7 @@ fn check_every_address(program: &Program) -> usize {
             .iter()
             .find(|function| function.range().contains(&address));
         assert_eq!(named.start.0, holds.unwrap().start);
-        assert_eq!(named.raw, holds.unwrap().linker_name());
+        assert_eq!(&*named.raw, holds.unwrap().linker_name());
         checked += 1;
     }
     checked

@@ -26,7 +26,7 @@ pub fn wanted(trace: &Trace) -> BTreeMap<String, BTreeSet<u32>> {
         };
         for frame in &named.frames {
             if let (Some(file), Some(line)) = (&frame.file, line(frame)) {
-                wanted.entry(file.clone()).or_default().insert(line);
+                wanted.entry(file.to_string()).or_default().insert(line);
             }
         }
     }
@@ -41,7 +41,7 @@ pub fn show(trace: &mut Trace, files: &BTreeMap<String, BTreeMap<u32, String>>, 
             return;
         };
         frame.excerpt = files
-            .get(file)
+            .get(&**file)
             .and_then(|lines| excerpt(lines, line, around));
     });
 }
@@ -57,7 +57,7 @@ pub fn lines_around(line: u32, around: u32) -> RangeInclusive<u32> {
 pub fn remap(trace: &mut Trace, prefixes: &[(String, String)]) {
     each_frame(trace, |frame| {
         if let Some(file) = &mut frame.file {
-            *file = remapped(file, prefixes);
+            *file = remapped(file, prefixes).into();
         }
     });
 }

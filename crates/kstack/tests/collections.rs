@@ -67,7 +67,7 @@ fn trace(report: Report) -> Trace {
 fn names(trace: &Trace) -> Vec<String> {
     let frames = &trace.report.processes[0].threads[0].stacks[0].frames;
     let name = |frame| match trace.resolution(SpaceId::Kernel, frame) {
-        Resolution::Named { named, .. } => named.name.clone(),
+        Resolution::Named { named, .. } => named.name.to_string(),
         other => format!("{other:?}"),
     };
     frames.iter().map(name).collect()

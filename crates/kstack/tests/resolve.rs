@@ -273,7 +273,7 @@ fn a_sym_file_lies_where_it_is_linked() {
     );
     assert!(matches!(
         resolutions(&trace)[0],
-        Resolution::Named { named, .. } if named.name == "first" && named.certainty == Certainty::Nearest
+        Resolution::Named { named, .. } if &*named.name == "first" && named.certainty == Certainty::Nearest
     ));
 }
 

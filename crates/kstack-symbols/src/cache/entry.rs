@@ -94,17 +94,17 @@ mod tests {
 
     fn named(at: u64, depth: u32) -> Named {
         let frame = |index| SourceFrame {
-            function: Some(format!("f{index}()")),
-            raw: Some(format!("_Z1f{index}v")),
-            file: (index > 0).then(|| "a/b.c".to_owned()),
+            function: Some(format!("f{index}()").into()),
+            raw: Some(format!("_Z1f{index}v").into()),
+            file: (index > 0).then(|| "a/b.c".into()),
             line: Some(index * 7),
             column: (index % 2 == 0).then_some(index),
             nearby: index == 1,
             excerpt: None,
         };
         Named {
-            raw: "_Z1fv".to_owned(),
-            name: format!("f() near {}", at % 3),
+            raw: "_Z1fv".into(),
+            name: format!("f() near {}", at % 3).into(),
             start: VmAddr(at.wrapping_sub(9)),
             certainty: match at % 3 {
                 0 => Certainty::Inside,

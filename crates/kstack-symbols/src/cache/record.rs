@@ -1,5 +1,7 @@
 //! One answer as bytes; texts are numbers in the entry's list of texts.
 
+use std::sync::Arc;
+
 use kstack_model::VmAddr;
 
 use crate::leb128::Reader;
@@ -63,6 +65,10 @@ pub(super) fn read<'a>(
     text: impl Fn(u64) -> Option<&'a str>,
 ) -> Option<Option<Named>> {
     let mut reader = Reader::new(bytes);
+    let mut texts = Texts {
+        text,
+        given: Vec::new(),
+    };
     match reader.byte()? {
         NOTHING => return Some(None),
         NAMED => {}
@@ -75,12 +81,12 @@ pub(super) fn read<'a>(
         _ => return None,
     };
     let start = VmAddr(at.wrapping_sub(reader.unsigned()?));
-    let raw = text(reader.unsigned()?)?.to_owned();
-    let name = text(reader.unsigned()?)?.to_owned();
+    let raw = texts.give(reader.unsigned()?)?;
+    let name = texts.give(reader.unsigned()?)?;
     let count = reader.unsigned().filter(|count| *count <= MOST_FRAMES)?;
     let mut frames = Vec::new();
     for _ in 0..count {
-        frames.push(frame(&mut reader, &text)?);
+        frames.push(frame(&mut reader, &mut texts)?);
     }
     Some(Some(Named {
         raw,
@@ -91,13 +97,30 @@ pub(super) fn read<'a>(
     }))
 }
 
+/// The texts of one answer. A name stands in it more than once: it is taken over once.
+struct Texts<F> {
+    text: F,
+    given: Vec<(u64, Arc<str>)>,
+}
+
+impl<'a, F: Fn(u64) -> Option<&'a str>> Texts<F> {
+    fn give(&mut self, number: u64) -> Option<Arc<str>> {
+        if let Some((_, text)) = self.given.iter().find(|(given, _)| *given == number) {
+            return Some(Arc::clone(text));
+        }
+        let text: Arc<str> = (self.text)(number)?.into();
+        self.given.push((number, Arc::clone(&text)));
+        Some(text)
+    }
+}
+
 fn frame<'a>(
     reader: &mut Reader<'_>,
-    text: &impl Fn(u64) -> Option<&'a str>,
+    texts: &mut Texts<impl Fn(u64) -> Option<&'a str>>,
 ) -> Option<SourceFrame> {
-    let part = |reader: &mut Reader<'_>| match reader.unsigned()? {
+    let mut part = |reader: &mut Reader<'_>| match reader.unsigned()? {
         0 => Some(None),
-        more => text(more - 1).map(|text| Some(text.to_owned())),
+        more => texts.give(more - 1).map(Some),
     };
     let count = |reader: &mut Reader<'_>| match reader.unsigned()? {
         0 => Some(None),

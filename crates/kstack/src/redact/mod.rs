@@ -42,7 +42,7 @@ pub fn redact(traces: &mut [Trace]) {
                     .iter_mut()
                     .filter_map(|frame| frame.file.as_mut())
                 {
-                    *file = secrets.without_folder(file);
+                    *file = secrets.without_folder(file).into();
                 }
             }
         }

@@ -195,7 +195,7 @@ impl<'a> Found<'a, '_> {
             return self.said_only(said, Some(image), lines);
         }
         let raw = self.document.options.raw_names;
-        let name = if raw { &named.raw } else { &named.name }.as_str();
+        let name: &str = if raw { &named.raw } else { &named.name };
         let used = self
             .document
             .trace

@@ -119,11 +119,11 @@ impl<'a> Walker<'a> {
         // Of its own cold part the name says enough.
         let is_part = inner
             .raw
-            .strip_prefix(&called.raw)
+            .strip_prefix(&*called.raw)
             .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
         (is_named && !is_part).then_some(Entered {
-            name: called.name,
-            raw: called.raw,
+            name: called.name.to_string(),
+            raw: called.raw.to_string(),
         })
     }
 }

@@ -220,8 +220,8 @@ fn resolved(slide: u64) -> Trace {
         .clone();
     for (frame, name) in frames.into_iter().zip(names) {
         let named = Named {
-            raw: name.to_owned(),
-            name: name.to_owned(),
+            raw: name.into(),
+            name: name.into(),
             start: VmAddr(0),
             certainty: Certainty::Inside,
             frames: Vec::new(),

@@ -180,7 +180,7 @@ fn the_example_in_the_documentation_is_what_is_written() {
 #[test]
 fn a_named_frame_has_both_names_and_says_where_it_was_looked_up() {
     let mut found = named("Pool::wait()");
-    found.raw = "_ZN4Pool4waitEv".to_owned();
+    found.raw = "_ZN4Pool4waitEv".into();
     let expected = json!({
         "address": "0xffffff7f80e4a010", "lookup": "0xffffff7f80e4a00f",
         "image": "net.lundman.spl", "offset_in_image": 16,

@@ -93,8 +93,8 @@ pub(super) fn image(
 
 pub(super) fn named(name: &str) -> Named {
     Named {
-        raw: name.to_owned(),
-        name: name.to_owned(),
+        raw: name.into(),
+        name: name.into(),
         start: VmAddr(0),
         certainty: Certainty::Inside,
         frames: Vec::new(),
@@ -103,9 +103,9 @@ pub(super) fn named(name: &str) -> Named {
 
 pub(super) fn source(function: &str, file: &str, line: u32, column: u32) -> SourceFrame {
     SourceFrame {
-        function: Some(function.to_owned()),
+        function: Some(function.into()),
         raw: None,
-        file: Some(file.to_owned()),
+        file: Some(file.into()),
         line: Some(line),
         column: Some(column),
         nearby: false,

@@ -226,7 +226,7 @@ fn a_name_from_another_build_is_marked_at_every_frame() {
 #[test]
 fn raw_names_are_shown_when_asked_for() {
     let mut found = named("Pool::wait()");
-    found.raw = "_ZN4Pool4waitEv".to_owned();
+    found.raw = "_ZN4Pool4waitEv".into();
     let trace = sample::one(vec![Answer::named(1, SPL, 0x10, 12, found)]);
     let options = RenderOptions {
         raw_names: true,

@@ -1,0 +1,305 @@
+//! Functions, inlined functions, files and lines from DWARF.
+//!
+//! ```text
+//! address ── units      which units can hold it: __debug_aranges, else the roots of units
+//!              unit     opened when it is asked for
+//!                functions   read in order as far as the address
+//!                lines       run as far as the address
+//!                naming      names of functions, which other entries can have
+//! ```
+//!
+//! addr2line answers the same questions. It reads all units to find one, and of that one all functions and rows, and
+//! keeps them: for a kernel's debug information that is twice the time and the memory. The tests hold both against
+//! each other.
+
+mod claims;
+mod extent;
+mod functions;
+mod lines;
+mod naming;
+#[cfg(test)]
+mod tests;
+mod unit;
+mod units;
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use gimli::{DebugInfoOffset, Result as Read, RunTimeEndian};
+use object::{Object, ObjectSection};
+
+use self::lines::Row;
+use self::naming::Naming;
+use self::unit::{Known, Shared};
+use self::units::Units;
+use crate::SourceFrame;
+use crate::demangle::demangle;
+use crate::guard::{Guarded, bounded};
+
+type Slice<'a> = Guarded<'a>;
+
+/// The debug information of one slice, read unit by unit as it is asked for.
+#[derive(Debug)]
+pub(crate) struct Dwarf<'a> {
+    sections: gimli::Dwarf<Slice<'a>>,
+    size: usize,
+    units: Units<'a>,
+    /// Names of entries that others refer to.
+    names: RefCell<HashMap<usize, Option<Name>>>,
+}
+
+/// Rows of the line table on either side that are looked at for a line.
+const ROWS_NEAR: usize = 8;
+/// Rows of one function that are read.
+const ROWS_READ: usize = 0x1_0000;
+/// How far behind an address its line is looked for.
+const BYTES_BEHIND: u64 = 64;
+/// How often one entry can refer to another for its name.
+const REFERENCES: usize = 16;
+
+/// A name as the file has it, and demangled.
+#[derive(Clone, Debug)]
+struct Name {
+    raw: Arc<str>,
+    shown: Arc<str>,
+}
+
+/// What DWARF says about an address.
+#[derive(Debug, Default)]
+pub(crate) struct Answer {
+    /// The function that holds the address; `None` where there is only a line, as in assembly.
+    pub(crate) function: Option<Function>,
+    /// Innermost first. The last is the function itself, not named yet; without a function it is only a place.
+    pub(crate) frames: Vec<SourceFrame>,
+}
+
+/// A function that DWARF knows.
+#[derive(Debug)]
+pub(crate) struct Function {
+    /// Its linkage name, else its name.
+    pub(crate) raw: Option<Arc<str>>,
+    /// Where it starts, or the part of it that lies before its entry.
+    pub(crate) start: u64,
+}
+
+impl<'a> Dwarf<'a> {
+    /// Opens the debug information of a slice. The error is a fragment.
+    pub(crate) fn open(bytes: &'a [u8]) -> Result<Dwarf<'a>, String> {
+        let (sections, size) = sections(bytes)?;
+        let units = bounded(size, || Ok(Units::new(&sections)))?;
+        Ok(Dwarf {
+            sections,
+            size,
+            units,
+            names: RefCell::default(),
+        })
+    }
+
+    /// What is known about an address. The error is a fragment.
+    pub(crate) fn at(&self, address: u64) -> Result<Answer, String> {
+        bounded(self.size, || self.answer(address))
+    }
+
+    /// The first damage that costs whole units, as a fragment.
+    pub(crate) fn damage(&self) -> Option<String> {
+        self.units.damage().map(|why| why.to_string())
+    }
+
+    fn answer(&self, address: u64) -> Read<Answer> {
+        let sections = &self.sections;
+        let answer = self.units.ask(sections, address, |unit| {
+            let known = unit.at(sections, address)?;
+            known.map(|known| self.tell(&unit, known)).transpose()
+        })?;
+        Ok(answer.unwrap_or_default())
+    }
+
+    /// Makes frames of what a unit knows, innermost first: each is called from the next.
+    fn tell(&self, unit: &Shared<'a>, known: Known<'a>) -> Read<Answer> {
+        let mut frame = match known.row {
+            Some(row) => self.placed(unit, row)?,
+            None => SourceFrame::default(),
+        };
+        let mut answer = Answer::default();
+        let Some((around, start)) = known.function else {
+            answer.frames.push(frame);
+            return Ok(answer);
+        };
+        for call in around.calls.into_iter().rev() {
+            if let Some(Name { raw, shown }) = self.name(unit, call.name)? {
+                frame.raw = (raw != shown).then_some(raw);
+                frame.function = Some(shown);
+            }
+            answer.frames.push(frame);
+            frame = SourceFrame {
+                file: match call.file {
+                    Some(file) => unit.path(&self.sections, file)?,
+                    None => None,
+                },
+                line: Some(call.line).filter(|&line| line != 0),
+                column: Some(call.column).filter(|&column| column != 0),
+                ..SourceFrame::default()
+            };
+        }
+        answer.frames.push(frame);
+        let raw = self.raw(unit, around.name)?;
+        answer.function = Some(Function { raw, start });
+        Ok(answer)
+    }
+
+    fn placed(&self, unit: &Shared<'a>, row: Row) -> Read<SourceFrame> {
+        let line = Some(row.line).filter(|&line| line != 0);
+        Ok(SourceFrame {
+            file: unit.path(&self.sections, row.file)?,
+            line,
+            // Column 0 stands for the left edge, which is no column to show.
+            column: Some(row.column).filter(|&column| column != 0 && line.is_some()),
+            ..SourceFrame::default()
+        })
+    }
+
+    /// The name of a function that is not inlined. Most are asked once.
+    fn raw(&self, unit: &Shared<'a>, naming: Naming<Slice<'a>>) -> Read<Option<Arc<str>>> {
+        match naming {
+            Naming::Name(text) | Naming::Linkage(text) => Ok(naming::text(&text)),
+            other => Ok(self.name(unit, other)?.map(|name| name.raw)),
+        }
+    }
+
+    /// A name. Those of other entries are kept, for many refer to few.
+    fn name(&self, unit: &Shared<'a>, naming: Naming<Slice<'a>>) -> Read<Option<Name>> {
+        let entry = match naming {
+            Naming::None => return Ok(None),
+            Naming::Name(text) | Naming::Linkage(text) => {
+                return Ok(naming::text(&text).map(Name::new));
+            }
+            Naming::Here(entry) => entry.to_debug_info_offset(unit.header()),
+            Naming::Elsewhere(entry) => Some(entry),
+        };
+        let Some(entry) = entry else { return Ok(None) };
+        if let Some(known) = self.names.borrow().get(&entry.0) {
+            return Ok(known.clone());
+        }
+        let name = self.referred(unit, entry)?.map(Name::new);
+        self.names.borrow_mut().insert(entry.0, name.clone());
+        Ok(name)
+    }
+
+    /// Follows references to a name.
+    fn referred(&self, unit: &Shared<'a>, mut entry: DebugInfoOffset) -> Read<Option<Arc<str>>> {
+        let mut unit = Shared::clone(unit);
+        for _ in 0..REFERENCES {
+            let offset = match entry.to_unit_offset(unit.header()) {
+                Some(offset) => offset,
+                None => {
+                    let (other, offset) = self.units.around(&self.sections, entry)?;
+                    unit = other;
+                    offset
+                }
+            };
+            let next = match naming::of_entry(unit.with(&self.sections), offset)? {
+                Naming::None => None,
+                Naming::Name(text) | Naming::Linkage(text) => return Ok(naming::text(&text)),
+                Naming::Here(offset) => offset.to_debug_info_offset(unit.header()),
+                Naming::Elsewhere(entry) => Some(entry),
+            };
+            match next {
+                Some(next) => entry = next,
+                None => break,
+            }
+        }
+        Ok(None)
+    }
+
+    /// The nearest line to an address that has none, in the same function, inlined ones included:
+    /// that before it, else that behind it.
+    pub(crate) fn line_near(&self, at: u64, start: u64, frames: &[SourceFrame]) -> Option<u32> {
+        let is_same = |there: &Answer| {
+            let is_function = |function: &Function| function.start == start;
+            let names = frames.iter().map(|frame| &frame.function);
+            there.function.as_ref().is_some_and(is_function)
+                && names.eq(there.frames.iter().map(|frame| &frame.function))
+        };
+        // One question, however many rows it tries: damage cannot make it cost more.
+        bounded(self.size, || {
+            let before = self.lines_between(at, start, at)?;
+            let before = before.iter().rev().take(ROWS_NEAR);
+            let behind = self.lines_between(at, at, at.saturating_add(BYTES_BEHIND))?;
+            for row in before.chain(behind.iter().take(ROWS_NEAR)) {
+                if is_same(&self.answer(row.address)?) {
+                    return Ok(Some(row.line));
+                }
+            }
+            Ok(None)
+        })
+        .ok()?
+    }
+
+    /// Rows with a line in the unit that holds an address, in ascending order.
+    fn lines_between(&self, holds: u64, low: u64, high: u64) -> Read<Vec<Row>> {
+        let rows = self.units.ask(&self.sections, holds, |unit| {
+            match unit.at(&self.sections, holds)? {
+                Some(_) => unit.rows_between(low, high, ROWS_READ).map(Some),
+                None => Ok(None),
+            }
+        })?;
+        let mut rows = rows.unwrap_or_default();
+        rows.retain(|row| row.line != 0);
+        Ok(rows)
+    }
+
+    /// Whether any function has an address. An empty dSYM has units and no code.
+    pub(crate) fn has_functions(bytes: &'a [u8]) -> Result<bool, String> {
+        let (dwarf, size) = sections(bytes)?;
+        bounded(size, || has_functions(&dwarf))
+    }
+}
+
+impl Name {
+    fn new(raw: Arc<str>) -> Name {
+        let shown = demangle(&raw);
+        Name { raw, shown }
+    }
+}
+
+fn has_functions(dwarf: &gimli::Dwarf<Slice<'_>>) -> Read<bool> {
+    let mut headers = dwarf.units();
+    while let Some(header) = headers.next()? {
+        let unit = dwarf.unit(header)?;
+        let mut entries = unit.entries_raw(None)?;
+        while !entries.is_empty() {
+            let Some(abbreviation) = entries.read_abbreviation()? else {
+                continue;
+            };
+            let has_address = abbreviation.attributes().iter().any(|attribute| {
+                matches!(attribute.name(), gimli::DW_AT_low_pc | gimli::DW_AT_ranges)
+            });
+            if abbreviation.tag() == gimli::DW_TAG_subprogram && has_address {
+                return Ok(true);
+            }
+            entries.skip_attributes(abbreviation.attributes())?;
+        }
+    }
+    Ok(false)
+}
+
+/// Hands the debug sections of a slice to gimli, and says how large they are together.
+fn sections(bytes: &[u8]) -> Result<(gimli::Dwarf<Slice<'_>>, usize), String> {
+    let file = object::File::parse(bytes).map_err(|why| why.to_string())?;
+    let endian = match file.is_little_endian() {
+        true => RunTimeEndian::Little,
+        false => RunTimeEndian::Big,
+    };
+    let mut size = 0_usize;
+    let dwarf = gimli::Dwarf::load(|id| {
+        let section = file.section_by_name(id.name());
+        // A section that reaches past the end of a cut file is as good as absent.
+        let data = section
+            .and_then(|section| section.data().ok())
+            .unwrap_or_default();
+        size = size.saturating_add(data.len());
+        Ok::<_, String>(Guarded::new(data, endian))
+    })?;
+    Ok((dwarf, size))
+}

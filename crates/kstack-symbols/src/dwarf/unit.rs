@@ -1,0 +1,170 @@
+//! One unit, read as far as it was asked for.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use gimli::{LineProgramHeader, Reader, Result, UnitRef};
+
+use super::Slice;
+use super::functions::{Around, Functions};
+use super::lines::{Lines, Row};
+
+/// A unit whose root and line table header are read.
+#[derive(Debug)]
+pub(super) struct Unit<'a> {
+    unit: gimli::Unit<Slice<'a>>,
+    functions: RefCell<Functions>,
+    lines: RefCell<Lines<'a>>,
+    /// Paths of files that were asked for, by number.
+    paths: RefCell<HashMap<u64, Option<Arc<str>>>>,
+}
+
+/// What a unit knows of an address.
+#[derive(Debug, Default)]
+pub(super) struct Known<'a> {
+    /// The function and where it starts.
+    pub(super) function: Option<(Around<'a>, u64)>,
+    pub(super) row: Option<Row>,
+}
+
+impl<'a> Unit<'a> {
+    pub(super) fn new(unit: gimli::Unit<Slice<'a>>) -> Unit<'a> {
+        Unit {
+            unit,
+            functions: RefCell::default(),
+            lines: RefCell::default(),
+            paths: RefCell::default(),
+        }
+    }
+
+    pub(super) fn with<'u>(
+        &'u self,
+        sections: &'u gimli::Dwarf<Slice<'a>>,
+    ) -> UnitRef<'u, Slice<'a>> {
+        UnitRef::new(sections, &self.unit)
+    }
+
+    pub(super) fn header(&self) -> &gimli::UnitHeader<Slice<'a>> {
+        &self.unit.header
+    }
+
+    /// What is known of an address; `None` where it is nothing.
+    pub(super) fn at(
+        &self,
+        sections: &gimli::Dwarf<Slice<'a>>,
+        address: u64,
+    ) -> Result<Option<Known<'a>>> {
+        let unit = self.with(sections);
+        let found = self.functions.borrow_mut().at(unit, address)?;
+        let row = match self.line_header() {
+            Some(header) => self.lines.borrow_mut().at(header, address)?,
+            None => None,
+        };
+        let function = match found {
+            Some((range, function)) => {
+                let around = function.around(unit, address)?;
+                Some((around, function.start(range, address)))
+            }
+            None => None,
+        };
+        let is_known = function.is_some() || row.is_some();
+        Ok(is_known.then_some(Known { function, row }))
+    }
+
+    /// Rows with a line, from the one that `low` lies in as far as `high`.
+    pub(super) fn rows_between(&self, low: u64, high: u64, most: usize) -> Result<Vec<Row>> {
+        let Some(header) = self.line_header() else {
+            return Ok(Vec::new());
+        };
+        let mut lines = self.lines.borrow_mut();
+        lines.between(header, low, high, most)
+    }
+
+    /// Where the unit has code: what it says itself, else what its line table says.
+    pub(super) fn ranges(&self, sections: &gimli::Dwarf<Slice<'a>>) -> Result<Vec<gimli::Range>> {
+        let mut ranges = Vec::new();
+        let mut said = self.with(sections).unit_ranges()?;
+        while let Some(range) = said.next()? {
+            if range.begin < range.end {
+                ranges.push(range);
+            }
+        }
+        if let Some(header) = self.line_header().filter(|_| ranges.is_empty()) {
+            ranges = self.lines.borrow_mut().ranges(header);
+        }
+        Ok(ranges)
+    }
+
+    /// The path of a file, by its number in the line table.
+    pub(super) fn path(
+        &self,
+        sections: &gimli::Dwarf<Slice<'a>>,
+        file: u64,
+    ) -> Result<Option<Arc<str>>> {
+        if let Some(known) = self.paths.borrow().get(&file) {
+            return Ok(known.clone());
+        }
+        let path = self.put_together(sections, file)?.map(Arc::from);
+        self.paths.borrow_mut().insert(file, path.clone());
+        Ok(path)
+    }
+
+    /// The folder of the unit, that of the file, and its name: as much of them as it takes.
+    fn put_together(
+        &self,
+        sections: &gimli::Dwarf<Slice<'a>>,
+        file: u64,
+    ) -> Result<Option<String>> {
+        let unit = self.with(sections);
+        let Some(header) = self.line_header() else {
+            return Ok(None);
+        };
+        let Some(file) = header.file(file) else {
+            return Ok(None);
+        };
+        let mut path = match &self.unit.comp_dir {
+            Some(folder) => folder.to_string_lossy()?.into_owned(),
+            None => String::new(),
+        };
+        // The folder number 0 is that of the unit.
+        if file.directory_index() != 0 {
+            if let Some(folder) = file.directory(header) {
+                add(&mut path, &unit.attr_string(folder)?.to_string_lossy()?);
+            }
+        }
+        add(
+            &mut path,
+            &unit.attr_string(file.path_name())?.to_string_lossy()?,
+        );
+        Ok(Some(path))
+    }
+
+    fn line_header(&self) -> Option<&LineProgramHeader<Slice<'a>>> {
+        let program = self.unit.line_program.as_ref()?;
+        Some(program.header())
+    }
+}
+
+/// Units are shared by those who hold an answer of theirs.
+pub(super) type Shared<'a> = Rc<Unit<'a>>;
+
+/// Goes on from a folder, unless the next piece starts at a root.
+fn add(path: &mut String, piece: &str) {
+    let starts_at_root = |text: &str, slash: char, behind_letter: &str| {
+        text.starts_with(slash) || text.get(1..3) == Some(behind_letter)
+    };
+    if starts_at_root(piece, '/', ":/") || starts_at_root(piece, '\\', ":\\") {
+        piece.clone_into(path);
+        return;
+    }
+    let separator = match starts_at_root(path, '\\', ":\\") {
+        true => '\\',
+        false => '/',
+    };
+    if !path.is_empty() && !path.ends_with(separator) {
+        path.push(separator);
+    }
+    path.push_str(piece);
+}

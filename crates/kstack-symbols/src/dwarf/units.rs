@@ -1,0 +1,238 @@
+//! Which units can hold an address, found without reading them all.
+//!
+//! `__debug_aranges` lists most units with their addresses. The others are known only when all headers are walked
+//! and the root of each that is not listed is read; that is done for the first address that no listed unit has.
+
+use std::cell::{OnceCell, RefCell};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use gimli::{
+    Abbreviations, DebugAbbrevOffset, DebugInfoOffset, Error, Range, Result, UnitHeader,
+    UnitOffset, UnitType,
+};
+
+use super::Slice;
+use super::unit::{Shared, Unit};
+
+type Sections<'a> = gimli::Dwarf<Slice<'a>>;
+
+/// The units of a file, each opened when it is asked for.
+#[derive(Debug)]
+pub(super) struct Units<'a> {
+    /// What `__debug_aranges` lists.
+    listed: Spans,
+    /// The ranges of all other units.
+    unlisted: OnceCell<Spans>,
+    /// Where each unit starts, in ascending order.
+    starts: OnceCell<Vec<usize>>,
+    opened: RefCell<HashMap<usize, Shared<'a>>>,
+    /// Units share tables of abbreviations: dsymutil writes one for all.
+    abbreviations: RefCell<BTreeMap<usize, Arc<Abbreviations>>>,
+    /// The first damage that costs whole units.
+    damage: RefCell<Option<Error>>,
+}
+
+impl<'a> Units<'a> {
+    pub(super) fn new(sections: &Sections<'a>) -> Units<'a> {
+        Units {
+            listed: listed(sections),
+            unlisted: OnceCell::new(),
+            starts: OnceCell::new(),
+            opened: RefCell::default(),
+            abbreviations: RefCell::default(),
+            damage: RefCell::default(),
+        }
+    }
+
+    /// Asks the units that can hold an address until one answers.
+    pub(super) fn ask<T>(
+        &self,
+        sections: &Sections<'a>,
+        address: u64,
+        mut question: impl FnMut(Shared<'a>) -> Result<Option<T>>,
+    ) -> Result<Option<T>> {
+        for unit in self.listed.at(address) {
+            if let Some(answer) = question(self.open(sections, unit)?)? {
+                return Ok(Some(answer));
+            }
+        }
+        for unit in self.unlisted(sections).at(address) {
+            if let Some(answer) = question(self.open(sections, unit)?)? {
+                return Ok(Some(answer));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The unit that an entry of the section lies in, and where in it.
+    pub(super) fn around(
+        &self,
+        sections: &Sections<'a>,
+        entry: DebugInfoOffset,
+    ) -> Result<(Shared<'a>, UnitOffset)> {
+        let starts = self.starts(sections);
+        let behind = starts.partition_point(|&start| start <= entry.0);
+        let start = behind.checked_sub(1).and_then(|index| starts.get(index));
+        let start = *start.ok_or(Error::NoEntryAtGivenOffset(entry.0 as u64))?;
+        Ok((self.open(sections, start)?, UnitOffset(entry.0 - start)))
+    }
+
+    /// The first damage that costs whole units.
+    pub(super) fn damage(&self) -> Option<Error> {
+        *self.damage.borrow()
+    }
+
+    fn open(&self, sections: &Sections<'a>, start: usize) -> Result<Shared<'a>> {
+        if let Some(unit) = self.opened.borrow().get(&start) {
+            return Ok(Rc::clone(unit));
+        }
+        let header = sections
+            .debug_info
+            .header_from_offset(DebugInfoOffset(start))?;
+        let unit = Rc::new(self.read(sections, header)?);
+        self.opened.borrow_mut().insert(start, Rc::clone(&unit));
+        Ok(unit)
+    }
+
+    fn read(&self, sections: &Sections<'a>, header: UnitHeader<Slice<'a>>) -> Result<Unit<'a>> {
+        let abbreviations = self.abbreviations(sections, header.debug_abbrev_offset())?;
+        let unit = gimli::Unit::new_with_abbreviations(sections, header, abbreviations)?;
+        Ok(Unit::new(unit))
+    }
+
+    fn abbreviations(
+        &self,
+        sections: &Sections<'a>,
+        offset: DebugAbbrevOffset,
+    ) -> Result<Arc<Abbreviations>> {
+        if let Some(known) = self.abbreviations.borrow().get(&offset.0) {
+            return Ok(Arc::clone(known));
+        }
+        let table = Arc::new(sections.debug_abbrev.abbreviations(offset)?);
+        let mut known = self.abbreviations.borrow_mut();
+        known.insert(offset.0, Arc::clone(&table));
+        Ok(table)
+    }
+
+    fn starts(&self, sections: &Sections<'a>) -> &[usize] {
+        self.starts.get_or_init(|| {
+            let mut starts = Vec::new();
+            let mut headers = sections.units();
+            loop {
+                match headers.next() {
+                    Ok(Some(header)) => {
+                        starts.extend(header.debug_info_offset().map(|start| start.0))
+                    }
+                    Ok(None) => return starts,
+                    // Where the next one starts is not known.
+                    Err(why) => {
+                        self.note(why);
+                        return starts;
+                    }
+                }
+            }
+        })
+    }
+
+    fn unlisted(&self, sections: &Sections<'a>) -> &Spans {
+        self.unlisted.get_or_init(|| {
+            let listed: BTreeSet<usize> = self.listed.spans.iter().map(|span| span.unit).collect();
+            let mut spans = Vec::new();
+            for &start in self.starts(sections) {
+                if listed.contains(&start) {
+                    continue;
+                }
+                match self.ranges(sections, start) {
+                    Ok(ranges) => {
+                        spans.extend(ranges.into_iter().map(|range| Span { range, unit: start }))
+                    }
+                    Err(why) => self.note(why),
+                }
+            }
+            Spans::new(spans)
+        })
+    }
+
+    fn ranges(&self, sections: &Sections<'a>, start: usize) -> Result<Vec<Range>> {
+        let header = sections
+            .debug_info
+            .header_from_offset(DebugInfoOffset(start))?;
+        match header.type_() {
+            // They have no code; others refer to them.
+            UnitType::Type { .. } | UnitType::SplitType { .. } | UnitType::Partial => {
+                Ok(Vec::new())
+            }
+            _ => self.open(sections, start)?.ranges(sections),
+        }
+    }
+
+    fn note(&self, why: Error) {
+        self.damage.borrow_mut().get_or_insert(why);
+    }
+}
+
+/// What `__debug_aranges` lists. A unit whose list is damaged is none of the listed.
+fn listed(sections: &Sections<'_>) -> Spans {
+    let mut spans = Vec::new();
+    let mut headers = sections.debug_aranges.headers();
+    while let Ok(Some(header)) = headers.next() {
+        let whole = spans.len();
+        if list(&header, &mut spans).is_err() {
+            spans.truncate(whole);
+        }
+    }
+    Spans::new(spans)
+}
+
+fn list(header: &gimli::ArangeHeader<Slice<'_>>, spans: &mut Vec<Span>) -> Result<()> {
+    let unit = header.debug_info_offset().0;
+    let mut entries = header.entries();
+    while let Some(entry) = entries.next()? {
+        let range = entry.range();
+        if range.begin < range.end {
+            spans.push(Span { range, unit });
+        }
+    }
+    Ok(())
+}
+
+/// Ranges of units, which may overlap.
+#[derive(Debug, Default)]
+struct Spans {
+    /// By where they begin.
+    spans: Vec<Span>,
+    /// How far the spans reach up to and with each.
+    reach: Vec<u64>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Span {
+    range: Range,
+    unit: usize,
+}
+
+impl Spans {
+    fn new(mut spans: Vec<Span>) -> Spans {
+        spans.sort_by_key(|span| (span.range.begin, span.unit));
+        let mut furthest = 0;
+        let reach = spans.iter().map(|span| {
+            furthest = span.range.end.max(furthest);
+            furthest
+        });
+        let reach = reach.collect();
+        Spans { spans, reach }
+    }
+
+    /// The units with this address, in the order of the file.
+    fn at(&self, address: u64) -> BTreeSet<usize> {
+        let behind = self
+            .spans
+            .partition_point(|span| span.range.begin <= address);
+        let before = self.spans.iter().zip(&self.reach).take(behind).rev();
+        let near = before.take_while(|(_, reach)| **reach > address);
+        let around = near.filter(|(span, _)| span.range.end > address);
+        around.map(|(span, _)| span.unit).collect()
+    }
+}
