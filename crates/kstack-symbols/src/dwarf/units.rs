@@ -230,7 +230,9 @@ impl Spans {
         let behind = self
             .spans
             .partition_point(|span| span.range.begin <= address);
-        let before = self.spans.iter().zip(&self.reach).take(behind).rev();
+        let spans = self.spans.get(..behind).unwrap_or_default();
+        let reach = self.reach.get(..behind).unwrap_or_default();
+        let before = spans.iter().zip(reach).rev();
         let near = before.take_while(|(_, reach)| **reach > address);
         let around = near.filter(|(span, _)| span.range.end > address);
         around.map(|(span, _)| span.unit).collect()
