@@ -46,6 +46,27 @@ impl Bytes {
         file.get(self.range.clone()).unwrap_or_default()
     }
 
+    /// Gives the memory of a part of a mapped file back; what is looked at again is read from the file again.
+    pub(crate) fn release(&self, part: &[u8]) {
+        #[cfg(unix)]
+        if let File::Mapped(map, _) = &*self.file {
+            let offset = part.as_ptr().addr().checked_sub(map.as_ptr().addr());
+            let Some(offset) = offset.filter(|offset| offset + part.len() <= map.len()) else {
+                return;
+            };
+            #[expect(
+                unsafe_code,
+                reason = "pages of a file mapped read-only hold nothing but the file's bytes"
+            )]
+            // It only saves memory: where it fails nothing is lost.
+            let _ = unsafe {
+                map.unchecked_advise_range(memmap2::UncheckedAdvice::DontNeed, offset, part.len())
+            };
+        }
+        #[cfg(not(unix))]
+        let _ = part;
+    }
+
     /// What the file was like; `None` for bytes that are not a file's own, such as unpacked ones, and for a
     /// file that was changed just now.
     pub(crate) fn stamp(&self) -> Option<Stamp> {

@@ -91,6 +91,11 @@ impl<'a> Guarded<'a> {
     pub(crate) fn new(bytes: &'a [u8], endian: RunTimeEndian) -> Guarded<'a> {
         Guarded(EndianSlice::new(bytes, endian))
     }
+
+    /// All of it, for a reader that counts what it reads itself.
+    pub(crate) fn bytes(&self) -> &'a [u8] {
+        self.0.slice()
+    }
 }
 
 impl Reader for Guarded<'_> {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use kstack_model::VmAddr;
 
 use crate::demangle::demangle;
-use crate::dwarf::{Answer, Dwarf, Function};
+use crate::dwarf::{Answer, Dwarf, Function, Name};
 use crate::part::Part;
 use crate::shift::Shift;
 use crate::table::Found;
@@ -158,12 +158,11 @@ impl<'a> Names<'a> {
 
     /// Opens the debug information of the first part that has any, the dSYM before the binary.
     fn open(&mut self) -> Debug<'a> {
-        let parts = self.source.parts().iter().zip(&self.files);
-        for (part, bytes) in parts.rev() {
+        for part in self.source.parts().iter().rev() {
             if !part.image.has_dwarf {
                 continue;
             }
-            match Dwarf::open(bytes) {
+            match Dwarf::open_mapped(&part.bytes) {
                 Ok(dwarf) => {
                     let shift = &part.shift;
                     return Debug::Open(Box::new(OpenDebug { dwarf, shift }));
@@ -180,11 +179,16 @@ impl<'a> Names<'a> {
     fn by_dwarf(&self, at: u64, function: &Function, mut frames: Vec<SourceFrame>) -> Named {
         let start = function.start;
         self.give_line(at, start, &mut frames);
-        let raw = match &function.raw {
-            Some(raw) => self.without_label_underscore(raw, start),
-            None => self.name_of_start(start).into(),
+        let (raw, name) = match &function.name {
+            Some(Name { raw, shown }) => match self.without_label_underscore(raw, start) {
+                Some(cut) => (Arc::clone(&cut), demangle(&cut)),
+                None => (Arc::clone(raw), Arc::clone(shown)),
+            },
+            None => {
+                let raw = Arc::from(self.name_of_start(start));
+                (Arc::clone(&raw), demangle(&raw))
+            }
         };
-        let name = demangle(&raw);
         if let Some(outermost) = frames.last_mut() {
             name_frame(outermost, &raw, &name);
         }
@@ -215,20 +219,13 @@ impl<'a> Names<'a> {
     ///
     /// DWARF then repeats the symbol table's spelling, where the underscore is
     /// Mach-O's; only an equal symbol at the same address proves it.
-    fn without_label_underscore(&self, raw: &Arc<str>, start: u64) -> Arc<str> {
-        let Some(cut) = raw.strip_prefix('_') else {
-            return Arc::clone(raw);
-        };
+    fn without_label_underscore(&self, raw: &str, start: u64) -> Option<Arc<str>> {
         // C++ and Rust names start so by themselves.
-        if raw.starts_with("_Z") || raw.starts_with("_R") {
-            return Arc::clone(raw);
-        }
+        let is_mangled = raw.starts_with("_Z") || raw.starts_with("_R");
+        let cut = raw.strip_prefix('_').filter(|_| !is_mangled)?;
         let symbol = self.source.table().exactly_at(start);
         let is_label = symbol.is_some_and(|name| name.bytes(&self.files) == raw.as_bytes());
-        match is_label {
-            true => cut.into(),
-            false => Arc::clone(raw),
-        }
+        is_label.then(|| cut.into())
     }
 
     fn name_of_start(&self, start: u64) -> String {

@@ -55,6 +55,9 @@ pub fn lines_around(line: u32, around: u32) -> RangeInclusive<u32> {
 /// Replaces the start of build paths: each `(from, to)` where a path lies in the folder `from`, the
 /// first that fits. An empty `to` takes the folder away.
 pub fn remap(trace: &mut Trace, prefixes: &[(String, String)]) {
+    if prefixes.is_empty() {
+        return;
+    }
     each_frame(trace, |frame| {
         if let Some(file) = &mut frame.file {
             *file = remapped(file, prefixes).into();

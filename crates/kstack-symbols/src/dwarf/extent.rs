@@ -55,14 +55,4 @@ impl Extent {
             .or_else(|| self.size.map(|size| begin.saturating_add(size)));
         end.map_or(Ok(()), |end| unless_empty(begin, end))
     }
-
-    /// Whether an address is covered.
-    pub(super) fn covers(&self, unit: UnitRef<'_, Slice<'_>>, address: u64) -> Result<bool> {
-        let mut covers = false;
-        self.each(unit, |range| {
-            covers |= range.begin <= address && address < range.end;
-            Ok(())
-        })?;
-        Ok(covers)
-    }
 }

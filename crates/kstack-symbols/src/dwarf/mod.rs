@@ -4,8 +4,9 @@
 //! address ── units      which units can hold it: __debug_aranges, else the roots of units
 //!              unit     opened when it is asked for
 //!                functions   read in order as far as the address
-//!                lines       run as far as the address
-//!                naming      names of functions, which other entries can have
+//!                inlined     what is inlined into one function
+//!                lines       run as far as the address, by a machine
+//!            names    of functions, which other entries can have
 //! ```
 //!
 //! addr2line answers the same questions. It reads all units to find one, and of that one all functions and rows, and
@@ -15,7 +16,10 @@
 mod claims;
 mod extent;
 mod functions;
+mod inlined;
 mod lines;
+mod machine;
+mod names;
 mod naming;
 #[cfg(test)]
 mod tests;
@@ -23,18 +27,18 @@ mod unit;
 mod units;
 
 use std::cell::RefCell;
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use gimli::{DebugInfoOffset, Result as Read, RunTimeEndian};
+use gimli::{Result as Read, RunTimeEndian, Section};
 use object::{Object, ObjectSection};
 
-use self::lines::Row;
-use self::naming::Naming;
+use self::machine::Row;
+pub(crate) use self::names::Name;
+use self::names::{Namer, Names};
 use self::unit::{Known, Shared};
 use self::units::Units;
 use crate::SourceFrame;
-use crate::demangle::demangle;
+use crate::bytes::Bytes;
 use crate::guard::{Guarded, bounded};
 
 type Slice<'a> = Guarded<'a>;
@@ -45,8 +49,9 @@ pub(crate) struct Dwarf<'a> {
     sections: gimli::Dwarf<Slice<'a>>,
     size: usize,
     units: Units<'a>,
-    /// Names of entries that others refer to.
-    names: RefCell<HashMap<usize, Option<Name>>>,
+    names: RefCell<Names>,
+    /// The file, if it is mapped.
+    file: Option<&'a Bytes>,
 }
 
 /// Rows of the line table on either side that are looked at for a line.
@@ -55,15 +60,6 @@ const ROWS_NEAR: usize = 8;
 const ROWS_READ: usize = 0x1_0000;
 /// How far behind an address its line is looked for.
 const BYTES_BEHIND: u64 = 64;
-/// How often one entry can refer to another for its name.
-const REFERENCES: usize = 16;
-
-/// A name as the file has it, and demangled.
-#[derive(Clone, Debug)]
-struct Name {
-    raw: Arc<str>,
-    shown: Arc<str>,
-}
 
 /// What DWARF says about an address.
 #[derive(Debug, Default)]
@@ -78,7 +74,7 @@ pub(crate) struct Answer {
 #[derive(Debug)]
 pub(crate) struct Function {
     /// Its linkage name, else its name.
-    pub(crate) raw: Option<Arc<str>>,
+    pub(crate) name: Option<Name>,
     /// Where it starts, or the part of it that lies before its entry.
     pub(crate) start: u64,
 }
@@ -93,12 +89,25 @@ impl<'a> Dwarf<'a> {
             size,
             units,
             names: RefCell::default(),
+            file: None,
         })
+    }
+
+    /// Opens the debug information of a mapped file, whose memory can be given back.
+    pub(crate) fn open_mapped(file: &'a Bytes) -> Result<Dwarf<'a>, String> {
+        let mut dwarf = Dwarf::open(file.as_slice())?;
+        dwarf.file = Some(file);
+        Ok(dwarf)
     }
 
     /// What is known about an address. The error is a fragment.
     pub(crate) fn at(&self, address: u64) -> Result<Answer, String> {
-        bounded(self.size, || self.answer(address))
+        let answer = bounded(self.size, || self.answer(address));
+        // Finding all units has looked into every corner of the section.
+        if let (true, Some(file)) = (self.units.have_walked(), self.file) {
+            file.release(self.sections.debug_info.reader().bytes());
+        }
+        answer
     }
 
     /// The first damage that costs whole units, as a fragment.
@@ -109,30 +118,36 @@ impl<'a> Dwarf<'a> {
     fn answer(&self, address: u64) -> Read<Answer> {
         let sections = &self.sections;
         let answer = self.units.ask(sections, address, |unit| {
-            let known = unit.at(sections, address)?;
-            known.map(|known| self.tell(&unit, known)).transpose()
+            let namer = Namer {
+                names: &self.names,
+                sections,
+                units: &self.units,
+                unit: &unit,
+            };
+            let known = unit.at(address, &namer)?;
+            let answer = known.map(|known| self.tell(&unit, address, &known));
+            answer.transpose()
         })?;
         Ok(answer.unwrap_or_default())
     }
 
     /// Makes frames of what a unit knows, innermost first: each is called from the next.
-    fn tell(&self, unit: &Shared<'a>, known: Known<'a>) -> Read<Answer> {
-        let mut frame = match known.row {
+    fn tell(&self, unit: &Shared<'a>, address: u64, known: &Known) -> Read<Answer> {
+        let frame = match known.row {
             Some(row) => self.placed(unit, row)?,
             None => SourceFrame::default(),
         };
-        let mut answer = Answer::default();
-        let Some((around, start)) = known.function else {
-            answer.frames.push(frame);
-            return Ok(answer);
+        let Some((inlined, start)) = &known.function else {
+            return Ok(Answer {
+                function: None,
+                frames: vec![frame],
+            });
         };
-        for call in around.calls.into_iter().rev() {
-            if let Some(Name { raw, shown }) = self.name(unit, call.name)? {
-                frame.raw = (raw != shown).then_some(raw);
-                frame.function = Some(shown);
-            }
-            answer.frames.push(frame);
-            frame = SourceFrame {
+        let names = self.names.borrow();
+        let mut frames = Vec::new();
+        // From the outside: a call says where the one around it stands.
+        for call in inlined.around(address) {
+            frames.push(SourceFrame {
                 file: match call.file {
                     Some(file) => unit.path(&self.sections, file)?,
                     None => None,
@@ -140,12 +155,23 @@ impl<'a> Dwarf<'a> {
                 line: Some(call.line).filter(|&line| line != 0),
                 column: Some(call.column).filter(|&column| column != 0),
                 ..SourceFrame::default()
-            };
+            });
         }
-        answer.frames.push(frame);
-        let raw = self.raw(unit, around.name)?;
-        answer.function = Some(Function { raw, start });
-        Ok(answer)
+        frames.push(frame);
+        for (call, frame) in inlined.around(address).zip(frames.iter_mut().skip(1)) {
+            if let Some(name) = call.name.and_then(|name| names.get(name)) {
+                frame.function = Some(Arc::clone(&name.shown));
+                frame.raw = (name.raw != name.shown).then(|| Arc::clone(&name.raw));
+            }
+        }
+        frames.reverse();
+        Ok(Answer {
+            function: Some(Function {
+                name: inlined.name.clone(),
+                start: *start,
+            }),
+            frames,
+        })
     }
 
     fn placed(&self, unit: &Shared<'a>, row: Row) -> Read<SourceFrame> {
@@ -157,59 +183,6 @@ impl<'a> Dwarf<'a> {
             column: Some(row.column).filter(|&column| column != 0 && line.is_some()),
             ..SourceFrame::default()
         })
-    }
-
-    /// The name of a function that is not inlined. Most are asked once.
-    fn raw(&self, unit: &Shared<'a>, naming: Naming<Slice<'a>>) -> Read<Option<Arc<str>>> {
-        match naming {
-            Naming::Name(text) | Naming::Linkage(text) => Ok(naming::text(&text)),
-            other => Ok(self.name(unit, other)?.map(|name| name.raw)),
-        }
-    }
-
-    /// A name. Those of other entries are kept, for many refer to few.
-    fn name(&self, unit: &Shared<'a>, naming: Naming<Slice<'a>>) -> Read<Option<Name>> {
-        let entry = match naming {
-            Naming::None => return Ok(None),
-            Naming::Name(text) | Naming::Linkage(text) => {
-                return Ok(naming::text(&text).map(Name::new));
-            }
-            Naming::Here(entry) => entry.to_debug_info_offset(unit.header()),
-            Naming::Elsewhere(entry) => Some(entry),
-        };
-        let Some(entry) = entry else { return Ok(None) };
-        if let Some(known) = self.names.borrow().get(&entry.0) {
-            return Ok(known.clone());
-        }
-        let name = self.referred(unit, entry)?.map(Name::new);
-        self.names.borrow_mut().insert(entry.0, name.clone());
-        Ok(name)
-    }
-
-    /// Follows references to a name.
-    fn referred(&self, unit: &Shared<'a>, mut entry: DebugInfoOffset) -> Read<Option<Arc<str>>> {
-        let mut unit = Shared::clone(unit);
-        for _ in 0..REFERENCES {
-            let offset = match entry.to_unit_offset(unit.header()) {
-                Some(offset) => offset,
-                None => {
-                    let (other, offset) = self.units.around(&self.sections, entry)?;
-                    unit = other;
-                    offset
-                }
-            };
-            let next = match naming::of_entry(unit.with(&self.sections), offset)? {
-                Naming::None => None,
-                Naming::Name(text) | Naming::Linkage(text) => return Ok(naming::text(&text)),
-                Naming::Here(offset) => offset.to_debug_info_offset(unit.header()),
-                Naming::Elsewhere(entry) => Some(entry),
-            };
-            match next {
-                Some(next) => entry = next,
-                None => break,
-            }
-        }
-        Ok(None)
     }
 
     /// The nearest line to an address that has none, in the same function, inlined ones included:
@@ -239,10 +212,8 @@ impl<'a> Dwarf<'a> {
     /// Rows with a line in the unit that holds an address, in ascending order.
     fn lines_between(&self, holds: u64, low: u64, high: u64) -> Read<Vec<Row>> {
         let rows = self.units.ask(&self.sections, holds, |unit| {
-            match unit.at(&self.sections, holds)? {
-                Some(_) => unit.rows_between(low, high, ROWS_READ).map(Some),
-                None => Ok(None),
-            }
+            let rows = unit.rows_between(low, high, ROWS_READ)?;
+            Ok((!rows.is_empty()).then_some(rows))
         })?;
         let mut rows = rows.unwrap_or_default();
         rows.retain(|row| row.line != 0);
@@ -253,13 +224,6 @@ impl<'a> Dwarf<'a> {
     pub(crate) fn has_functions(bytes: &'a [u8]) -> Result<bool, String> {
         let (dwarf, size) = sections(bytes)?;
         bounded(size, || has_functions(&dwarf))
-    }
-}
-
-impl Name {
-    fn new(raw: Arc<str>) -> Name {
-        let shown = demangle(&raw);
-        Name { raw, shown }
     }
 }
 

@@ -51,11 +51,11 @@ fn judged(judge: &Judge<'_>, address: u64) -> Vec<Place> {
 fn ours(dwarf: &Dwarf<'_>, address: u64) -> Vec<Place> {
     let answer = dwarf.at(address).unwrap();
     let last = answer.frames.len().saturating_sub(1);
-    let function = answer.function.and_then(|function| function.raw);
+    let function = answer.function.and_then(|function| function.name);
     let frames = answer.frames.into_iter().enumerate();
     let places = frames.map(|(index, frame)| {
         let name = match index == last {
-            true => function.clone(),
+            true => function.as_ref().map(|name| Arc::clone(&name.raw)),
             false => frame.raw.or(frame.function),
         };
         let text = |text: Option<Arc<str>>| text.map(|text| text.to_string());

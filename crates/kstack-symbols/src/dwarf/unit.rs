@@ -1,31 +1,35 @@
 //! One unit, read as far as it was asked for.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use foldhash::HashMap;
 use gimli::{LineProgramHeader, Reader, Result, UnitRef};
 
 use super::Slice;
-use super::functions::{Around, Functions};
-use super::lines::{Lines, Row};
+use super::functions::Functions;
+use super::inlined::Inlined;
+use super::lines::Lines;
+use super::machine::Row;
+use super::names::Namer;
 
 /// A unit whose root and line table header are read.
 #[derive(Debug)]
 pub(super) struct Unit<'a> {
     unit: gimli::Unit<Slice<'a>>,
     functions: RefCell<Functions>,
-    lines: RefCell<Lines<'a>>,
+    /// `None` until it is asked for.
+    lines: RefCell<Option<Lines<'a>>>,
     /// Paths of files that were asked for, by number.
-    paths: RefCell<HashMap<u64, Option<Arc<str>>>>,
+    paths: RefCell<HashMap<u32, Option<Arc<str>>>>,
 }
 
 /// What a unit knows of an address.
 #[derive(Debug, Default)]
-pub(super) struct Known<'a> {
+pub(super) struct Known {
     /// The function and where it starts.
-    pub(super) function: Option<(Around<'a>, u64)>,
+    pub(super) function: Option<(Rc<Inlined>, u64)>,
     pub(super) row: Option<Row>,
 }
 
@@ -51,35 +55,28 @@ impl<'a> Unit<'a> {
     }
 
     /// What is known of an address; `None` where it is nothing.
-    pub(super) fn at(
-        &self,
-        sections: &gimli::Dwarf<Slice<'a>>,
-        address: u64,
-    ) -> Result<Option<Known<'a>>> {
-        let unit = self.with(sections);
-        let found = self.functions.borrow_mut().at(unit, address)?;
-        let row = match self.line_header() {
-            Some(header) => self.lines.borrow_mut().at(header, address)?,
-            None => None,
-        };
-        let function = match found {
-            Some((range, function)) => {
-                let around = function.around(unit, address)?;
-                Some((around, function.start(range, address)))
-            }
-            None => None,
-        };
+    pub(super) fn at(&self, address: u64, namer: &Namer<'_, 'a>) -> Result<Option<Known>> {
+        let function = self.function(address, namer)?;
+        let start = function.as_ref().map(|(_, start)| *start);
+        let row = self.ask_lines(|lines| lines.at(address, start))?.flatten();
         let is_known = function.is_some() || row.is_some();
         Ok(is_known.then_some(Known { function, row }))
     }
 
+    fn function(&self, address: u64, namer: &Namer<'_, 'a>) -> Result<Option<(Rc<Inlined>, u64)>> {
+        let unit = self.with(namer.sections);
+        let mut functions = self.functions.borrow_mut();
+        let Some((range, function)) = functions.at(unit, address)? else {
+            return Ok(None);
+        };
+        let inlined = function.inlined(unit, namer)?;
+        Ok(Some((inlined, function.start(range, address))))
+    }
+
     /// Rows with a line, from the one that `low` lies in as far as `high`.
     pub(super) fn rows_between(&self, low: u64, high: u64, most: usize) -> Result<Vec<Row>> {
-        let Some(header) = self.line_header() else {
-            return Ok(Vec::new());
-        };
-        let mut lines = self.lines.borrow_mut();
-        lines.between(header, low, high, most)
+        let rows = self.ask_lines(|lines| lines.between(low, high, most))?;
+        Ok(rows.unwrap_or_default())
     }
 
     /// Where the unit has code: what it says itself, else what its line table says.
@@ -91,8 +88,9 @@ impl<'a> Unit<'a> {
                 ranges.push(range);
             }
         }
-        if let Some(header) = self.line_header().filter(|_| ranges.is_empty()) {
-            ranges = self.lines.borrow_mut().ranges(header);
+        if ranges.is_empty() {
+            let known = self.ask_lines(|lines| Ok(lines.ranges()))?;
+            ranges.extend(known.into_iter().flatten());
         }
         Ok(ranges)
     }
@@ -101,7 +99,7 @@ impl<'a> Unit<'a> {
     pub(super) fn path(
         &self,
         sections: &gimli::Dwarf<Slice<'a>>,
-        file: u64,
+        file: u32,
     ) -> Result<Option<Arc<str>>> {
         if let Some(known) = self.paths.borrow().get(&file) {
             return Ok(known.clone());
@@ -115,13 +113,13 @@ impl<'a> Unit<'a> {
     fn put_together(
         &self,
         sections: &gimli::Dwarf<Slice<'a>>,
-        file: u64,
+        file: u32,
     ) -> Result<Option<String>> {
         let unit = self.with(sections);
         let Some(header) = self.line_header() else {
             return Ok(None);
         };
-        let Some(file) = header.file(file) else {
+        let Some(file) = header.file(u64::from(file)) else {
             return Ok(None);
         };
         let mut path = match &self.unit.comp_dir {
@@ -139,6 +137,22 @@ impl<'a> Unit<'a> {
             &unit.attr_string(file.path_name())?.to_string_lossy()?,
         );
         Ok(Some(path))
+    }
+
+    /// Asks the line table; `None` where there is none.
+    fn ask_lines<T>(
+        &self,
+        question: impl FnOnce(&mut Lines<'a>) -> Result<T>,
+    ) -> Result<Option<T>> {
+        let Some(header) = self.line_header() else {
+            return Ok(None);
+        };
+        let mut lines = self.lines.borrow_mut();
+        let lines = match &mut *lines {
+            Some(lines) => lines,
+            none => none.insert(Lines::new(header)?),
+        };
+        question(lines).map(Some)
     }
 
     fn line_header(&self) -> Option<&LineProgramHeader<Slice<'a>>> {

@@ -3,11 +3,12 @@
 //! `__debug_aranges` lists most units with their addresses. The others are known only when all headers are walked
 //! and the root of each that is not listed is read; that is done for the first address that no listed unit has.
 
-use std::cell::{OnceCell, RefCell};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::cell::{Cell, OnceCell, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
+use foldhash::HashMap;
 use gimli::{
     Abbreviations, DebugAbbrevOffset, DebugInfoOffset, Error, Range, Result, UnitHeader,
     UnitOffset, UnitType,
@@ -32,6 +33,7 @@ pub(super) struct Units<'a> {
     abbreviations: RefCell<BTreeMap<usize, Arc<Abbreviations>>>,
     /// The first damage that costs whole units.
     damage: RefCell<Option<Error>>,
+    walked: Cell<bool>,
 }
 
 impl<'a> Units<'a> {
@@ -43,6 +45,7 @@ impl<'a> Units<'a> {
             opened: RefCell::default(),
             abbreviations: RefCell::default(),
             damage: RefCell::default(),
+            walked: Cell::new(false),
         }
     }
 
@@ -84,6 +87,11 @@ impl<'a> Units<'a> {
         *self.damage.borrow()
     }
 
+    /// Whether all headers were walked since this was asked last.
+    pub(super) fn have_walked(&self) -> bool {
+        self.walked.replace(false)
+    }
+
     fn open(&self, sections: &Sections<'a>, start: usize) -> Result<Shared<'a>> {
         if let Some(unit) = self.opened.borrow().get(&start) {
             return Ok(Rc::clone(unit));
@@ -91,12 +99,12 @@ impl<'a> Units<'a> {
         let header = sections
             .debug_info
             .header_from_offset(DebugInfoOffset(start))?;
-        let unit = Rc::new(self.read(sections, header)?);
+        let unit = Rc::new(self.parse(sections, header)?);
         self.opened.borrow_mut().insert(start, Rc::clone(&unit));
         Ok(unit)
     }
 
-    fn read(&self, sections: &Sections<'a>, header: UnitHeader<Slice<'a>>) -> Result<Unit<'a>> {
+    fn parse(&self, sections: &Sections<'a>, header: UnitHeader<Slice<'a>>) -> Result<Unit<'a>> {
         let abbreviations = self.abbreviations(sections, header.debug_abbrev_offset())?;
         let unit = gimli::Unit::new_with_abbreviations(sections, header, abbreviations)?;
         Ok(Unit::new(unit))
@@ -118,6 +126,7 @@ impl<'a> Units<'a> {
 
     fn starts(&self, sections: &Sections<'a>) -> &[usize] {
         self.starts.get_or_init(|| {
+            self.walked.set(true);
             let mut starts = Vec::new();
             let mut headers = sections.units();
             loop {
@@ -138,7 +147,7 @@ impl<'a> Units<'a> {
 
     fn unlisted(&self, sections: &Sections<'a>) -> &Spans {
         self.unlisted.get_or_init(|| {
-            let listed: BTreeSet<usize> = self.listed.spans.iter().map(|span| span.unit).collect();
+            let listed: BTreeSet<usize> = self.listed.units.iter().copied().collect();
             let mut spans = Vec::new();
             for &start in self.starts(sections) {
                 if listed.contains(&start) {
@@ -191,26 +200,45 @@ fn list(header: &gimli::ArangeHeader<Slice<'_>>, spans: &mut Vec<Span>) -> Resul
     let mut entries = header.entries();
     while let Some(entry) = entries.next()? {
         let range = entry.range();
-        if range.begin < range.end {
-            spans.push(Span { range, unit });
+        if range.begin >= range.end {
+            continue;
+        }
+        match spans
+            .last_mut()
+            .filter(|last| last.unit == unit && last.is_before(range))
+        {
+            Some(last) => last.range.end = range.end,
+            None => spans.push(Span { range, unit }),
         }
     }
     Ok(())
 }
 
-/// Ranges of units, which may overlap.
-#[derive(Debug, Default)]
-struct Spans {
-    /// By where they begin.
-    spans: Vec<Span>,
-    /// How far the spans reach up to and with each.
-    reach: Vec<u64>,
-}
+/// Bytes between two functions that are taken for a gap within a unit.
+const GAP: u64 = 64;
 
 #[derive(Clone, Copy, Debug)]
 struct Span {
     range: Range,
     unit: usize,
+}
+
+impl Span {
+    /// Whether the other range goes on where this one ends, or nearly: a unit need not have all of its span.
+    fn is_before(&self, other: Range) -> bool {
+        let gap = other.begin.checked_sub(self.range.end);
+        gap.is_some_and(|gap| gap < GAP)
+    }
+}
+
+/// Ranges of units, which may overlap, by where they begin. Each part has a list of its own, for it is searched often.
+#[derive(Debug, Default)]
+struct Spans {
+    begins: Vec<u64>,
+    ends: Vec<u64>,
+    units: Vec<usize>,
+    /// How far the spans reach up to and with each.
+    reach: Vec<u64>,
 }
 
 impl Spans {
@@ -221,20 +249,26 @@ impl Spans {
             furthest = span.range.end.max(furthest);
             furthest
         });
-        let reach = reach.collect();
-        Spans { spans, reach }
+        Spans {
+            reach: reach.collect(),
+            begins: spans.iter().map(|span| span.range.begin).collect(),
+            ends: spans.iter().map(|span| span.range.end).collect(),
+            units: spans.iter().map(|span| span.unit).collect(),
+        }
     }
 
     /// The units with this address, in the order of the file.
     fn at(&self, address: u64) -> BTreeSet<usize> {
-        let behind = self
-            .spans
-            .partition_point(|span| span.range.begin <= address);
-        let spans = self.spans.get(..behind).unwrap_or_default();
-        let reach = self.reach.get(..behind).unwrap_or_default();
-        let before = spans.iter().zip(reach).rev();
-        let near = before.take_while(|(_, reach)| **reach > address);
-        let around = near.filter(|(span, _)| span.range.end > address);
-        around.map(|(span, _)| span.unit).collect()
+        let behind = self.begins.partition_point(|&begin| begin <= address);
+        let mut around = BTreeSet::new();
+        for index in (0..behind).rev() {
+            if self.reach.get(index).is_none_or(|&reach| reach <= address) {
+                break;
+            }
+            if self.ends.get(index).is_some_and(|&end| end > address) {
+                around.extend(self.units.get(index));
+            }
+        }
+        around
     }
 }
