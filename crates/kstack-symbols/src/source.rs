@@ -293,7 +293,14 @@ impl SymbolSource {
     }
 
     pub(crate) fn table(&self) -> &Table {
-        self.table.get_or_init(|| Table::of(&self.parts))
+        self.table.get_or_init(|| {
+            let table = Table::of(&self.parts);
+            // All names were ranked, and few are shown.
+            for part in &self.parts {
+                part.bytes.release(part.bytes.as_slice());
+            }
+            table
+        })
     }
 
     /// Says where answers are kept between runs.

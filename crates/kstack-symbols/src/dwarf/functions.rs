@@ -56,10 +56,13 @@ impl Functions {
         unit: UnitRef<'_, Slice<'_>>,
         address: u64,
     ) -> Result<Option<(Range, &mut Function)>> {
-        if self.claims.at(address).is_none() {
-            self.read_on(unit, address)?;
-        }
-        let claimed = self.claims.at(address);
+        let claimed = match self.claims.at(address) {
+            Some(claimed) => Some(claimed),
+            None => {
+                self.read_on(unit, address)?;
+                self.claims.at(address)
+            }
+        };
         Ok(claimed.and_then(|(range, number)| Some((range, self.list.get_mut(number)?))))
     }
 

@@ -83,7 +83,6 @@ impl Inlined {
             }
             inlined.take(unit, &mut entries, abbreviation, nested, namer)?;
         }
-        inlined.pieces.shrink_to_fit();
         Ok(inlined)
     }
 

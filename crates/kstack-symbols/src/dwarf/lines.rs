@@ -10,7 +10,7 @@ use super::claims::Claims;
 use super::machine::{Machine, Program, Row, Step};
 
 /// Rows from one mark to the next.
-const STRIDE: usize = 32;
+const STRIDE: usize = 16;
 /// Looking for the sequences of so many functions costs less than running the whole table.
 const JUMPS: u8 = 8;
 
@@ -20,7 +20,8 @@ pub(super) struct Lines<'a> {
     program: Program<'a>,
     /// Where rows of successive addresses lie; each stands for its marks.
     sequences: Claims<Sequence>,
-    marks: Vec<Mark>,
+    /// Of each sequence a machine at its start, then machines that stand at a row: addresses rise in a sequence.
+    marks: Vec<Machine>,
     progress: Progress,
     /// How often a sequence may still be looked for out of turn.
     jumps: u8,
@@ -31,13 +32,6 @@ pub(super) struct Lines<'a> {
 struct Sequence {
     first: u32,
     behind: u32,
-}
-
-/// A place to run on from, just before the row at an address.
-#[derive(Clone, Copy, Debug)]
-struct Mark {
-    address: u64,
-    machine: Machine,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -107,9 +101,10 @@ impl<'a> Lines<'a> {
     }
 
     fn sequence(&mut self, address: u64, start: Option<u64>) -> Result<Option<Sequence>> {
-        if self.sequences.at(address).is_none() {
-            self.jump(start)?;
+        if let Some((_, sequence)) = self.sequences.at(address) {
+            return Ok(Some(sequence));
         }
+        self.jump(start)?;
         if self.sequences.at(address).is_none() {
             self.run(|sequences| sequences.at(address).is_some())?;
         }
@@ -161,15 +156,15 @@ impl<'a> Lines<'a> {
 
     /// Runs one sequence and marks it; `None` at the end of the table.
     fn run_sequence(&mut self, machine: &mut Machine) -> Result<Option<Range>> {
+        self.marks.push(*machine);
         let mut begin = None;
-        for number in 0.. {
-            let before = (number % STRIDE == 0).then_some(*machine);
+        for number in 1.. {
             match self.program.step(machine)? {
                 Step::Row => {
-                    let address = machine.row().address;
-                    begin.get_or_insert(address);
-                    let mark = before.map(|machine| Mark { address, machine });
-                    self.marks.extend(mark);
+                    begin.get_or_insert(machine.row().address);
+                    if number % STRIDE == 0 {
+                        self.marks.push(*machine);
+                    }
                 }
                 Step::SequenceEnd(end) => {
                     let begin = begin.unwrap_or(end);
@@ -191,12 +186,16 @@ impl<'a> Lines<'a> {
         let marks = self
             .marks
             .get(sequence.first as usize..sequence.behind as usize);
-        let marks = marks.unwrap_or_default();
-        let before = marks.partition_point(|mark| mark.address <= low);
-        let Some(mark) = marks.get(before.saturating_sub(1)) else {
+        let Some((start, marks)) = marks.and_then(<[Machine]>::split_first) else {
             return Ok(());
         };
-        let mut machine = mark.machine;
+        let before = marks.partition_point(|mark| mark.row().address <= low);
+        let mark = before.checked_sub(1).and_then(|index| marks.get(index));
+        // The row that a mark stands at was run already.
+        if mark.is_some_and(|mark| !is_wanted(mark.row())) {
+            return Ok(());
+        }
+        let mut machine = *mark.unwrap_or(start);
         while let Step::Row = self.program.step(&mut machine)? {
             if !is_wanted(machine.row()) {
                 break;

@@ -54,6 +54,8 @@ pub(crate) struct Dwarf<'a> {
     file: Option<&'a Bytes>,
 }
 
+/// Bytes of units that are looked into before their memory is given back.
+const KEEP_MAPPED: usize = 24 << 20;
 /// Rows of the line table on either side that are looked at for a line.
 const ROWS_NEAR: usize = 8;
 /// Rows of one function that are read.
@@ -103,11 +105,21 @@ impl<'a> Dwarf<'a> {
     /// What is known about an address. The error is a fragment.
     pub(crate) fn at(&self, address: u64) -> Result<Answer, String> {
         let answer = bounded(self.size, || self.answer(address));
-        // Finding all units has looked into every corner of the section.
-        if let (true, Some(file)) = (self.units.have_walked(), self.file) {
-            file.release(self.sections.debug_info.reader().bytes());
+        if self.units.have_read(KEEP_MAPPED) {
+            self.release();
         }
         answer
+    }
+
+    /// Gives back the memory of what was read: most of it is not looked at again.
+    fn release(&self) {
+        let sections = &self.sections;
+        let (info, lines) = (sections.debug_info.reader(), sections.debug_line.reader());
+        for section in [info, lines] {
+            if let Some(file) = self.file {
+                file.release(section.bytes());
+            }
+        }
     }
 
     /// The first damage that costs whole units, as a fragment.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use foldhash::HashMap;
 use gimli::{
-    Abbreviations, DebugAbbrevOffset, DebugInfoOffset, Error, Range, Result, UnitHeader,
+    Abbreviations, DebugAbbrevOffset, DebugInfoOffset, Error, Range, Result, Section, UnitHeader,
     UnitOffset, UnitType,
 };
 
@@ -33,7 +33,8 @@ pub(super) struct Units<'a> {
     abbreviations: RefCell<BTreeMap<usize, Arc<Abbreviations>>>,
     /// The first damage that costs whole units.
     damage: RefCell<Option<Error>>,
-    walked: Cell<bool>,
+    /// Bytes of units that were looked into.
+    read: Cell<usize>,
 }
 
 impl<'a> Units<'a> {
@@ -45,7 +46,7 @@ impl<'a> Units<'a> {
             opened: RefCell::default(),
             abbreviations: RefCell::default(),
             damage: RefCell::default(),
-            walked: Cell::new(false),
+            read: Cell::new(0),
         }
     }
 
@@ -87,9 +88,17 @@ impl<'a> Units<'a> {
         *self.damage.borrow()
     }
 
-    /// Whether all headers were walked since this was asked last.
-    pub(super) fn have_walked(&self) -> bool {
-        self.walked.replace(false)
+    /// Whether so many bytes were looked into since it was so last.
+    pub(super) fn have_read(&self, bytes: usize) -> bool {
+        let have = self.read.get() >= bytes;
+        if have {
+            self.read.set(0);
+        }
+        have
+    }
+
+    fn count(&self, bytes: usize) {
+        self.read.set(self.read.get().saturating_add(bytes));
     }
 
     fn open(&self, sections: &Sections<'a>, start: usize) -> Result<Shared<'a>> {
@@ -99,6 +108,7 @@ impl<'a> Units<'a> {
         let header = sections
             .debug_info
             .header_from_offset(DebugInfoOffset(start))?;
+        self.count(header.length_including_self());
         let unit = Rc::new(self.parse(sections, header)?);
         self.opened.borrow_mut().insert(start, Rc::clone(&unit));
         Ok(unit)
@@ -126,7 +136,8 @@ impl<'a> Units<'a> {
 
     fn starts(&self, sections: &Sections<'a>) -> &[usize] {
         self.starts.get_or_init(|| {
-            self.walked.set(true);
+            // Each page has a header in it, or nearly.
+            self.count(sections.debug_info.reader().bytes().len());
             let mut starts = Vec::new();
             let mut headers = sections.units();
             loop {
@@ -257,18 +268,16 @@ impl Spans {
         }
     }
 
-    /// The units with this address, in the order of the file.
-    fn at(&self, address: u64) -> BTreeSet<usize> {
+    /// The units with this address, the one whose span begins last first.
+    fn at(&self, address: u64) -> impl Iterator<Item = usize> {
         let behind = self.begins.partition_point(|&begin| begin <= address);
-        let mut around = BTreeSet::new();
-        for index in (0..behind).rev() {
-            if self.reach.get(index).is_none_or(|&reach| reach <= address) {
-                break;
-            }
-            if self.ends.get(index).is_some_and(|&end| end > address) {
-                around.extend(self.units.get(index));
-            }
-        }
-        around
+        let near = (0..behind).rev().map_while(move |index| {
+            let reaches = *self.reach.get(index)? > address;
+            reaches.then_some(index)
+        });
+        near.filter_map(move |index| {
+            let is_around = *self.ends.get(index)? > address;
+            is_around.then(|| self.units.get(index).copied())?
+        })
     }
 }
