@@ -156,7 +156,8 @@ impl<'a> Lines<'a> {
 
     /// Runs one sequence and marks it; `None` at the end of the table.
     fn run_sequence(&mut self, machine: &mut Machine) -> Result<Option<Range>> {
-        self.marks.push(*machine);
+        let from = *machine;
+        self.marks.push(from);
         let mut begin = None;
         for number in 1.. {
             match self.program.step(machine)? {
@@ -167,6 +168,7 @@ impl<'a> Lines<'a> {
                     }
                 }
                 Step::SequenceEnd(end) => {
+                    self.program.spend(&from, machine)?;
                     let begin = begin.unwrap_or(end);
                     return Ok(Some(Range { begin, end }));
                 }
@@ -195,12 +197,13 @@ impl<'a> Lines<'a> {
         if mark.is_some_and(|mark| !is_wanted(mark.row())) {
             return Ok(());
         }
-        let mut machine = *mark.unwrap_or(start);
+        let from = *mark.unwrap_or(start);
+        let mut machine = from;
         while let Step::Row = self.program.step(&mut machine)? {
             if !is_wanted(machine.row()) {
                 break;
             }
         }
-        Ok(())
+        self.program.spend(&from, &machine)
     }
 }

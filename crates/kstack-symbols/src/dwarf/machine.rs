@@ -16,6 +16,7 @@ pub(super) struct Program<'a> {
     /// How many operands each standard instruction has, from the first on.
     operands: &'a [u8],
     address_size: u8,
+    highest_address: u64,
     instruction_length: u64,
     operations: u64,
     first_special: u8,
@@ -76,6 +77,7 @@ impl<'a> Program<'a> {
             endian: gimli::Reader::endian(&instructions),
             operands: header.standard_opcode_lengths().bytes(),
             address_size: header.address_size(),
+            highest_address: u64::MAX >> (64 - 8 * u32::from(header.address_size().clamp(1, 8))),
             instruction_length: u64::from(header.minimum_instruction_length()),
             operations: u64::from(header.maximum_operations_per_instruction()),
             first_special: first,
@@ -109,13 +111,12 @@ impl<'a> Program<'a> {
         Ok(next.map(Machine::at))
     }
 
-    /// Runs on to the next row, or the end of a sequence.
-    #[inline]
+    /// Runs on to the next row, or the end of a sequence. Whoever runs it says what that [`cost`](Program::spend).
+    #[inline(always)]
     pub(super) fn step(&self, machine: &mut Machine) -> Result<Step> {
-        let begun = machine.next as usize;
         let mut input = Input {
             bytes: self.instructions,
-            at: begun,
+            at: machine.next as usize,
         };
         loop {
             let Some(&opcode) = input.bytes.get(input.at) else {
@@ -134,7 +135,6 @@ impl<'a> Program<'a> {
             if is_dead {
                 continue;
             }
-            spend(input.at - begun)?;
             return Ok(match kind {
                 Kind::Row => Step::Row,
                 Kind::SequenceEnd => Step::SequenceEnd(address),
@@ -142,8 +142,13 @@ impl<'a> Program<'a> {
         }
     }
 
+    /// Counts the instructions from one place to another as read.
+    pub(super) fn spend(&self, from: &Machine, to: &Machine) -> Result<()> {
+        spend(to.next.saturating_sub(from.next) as usize)
+    }
+
     /// Executes one instruction; what of the table it makes.
-    #[inline]
+    #[inline(always)]
     fn execute(
         &self,
         opcode: u8,
@@ -207,7 +212,8 @@ impl<'a> Program<'a> {
                 };
                 // All ones, and one less, stand for code that was left out; and so does, within a sequence, an
                 // address before the last one: addresses rise, and some linkers write 0.
-                machine.is_dead = address < machine.row.address || address >= self.highest() - 1;
+                machine.is_dead =
+                    address < machine.row.address || address >= self.highest_address - 1;
                 if !machine.is_dead {
                     machine.row.address = address;
                     machine.operation = 0;
@@ -242,12 +248,8 @@ impl<'a> Program<'a> {
     fn moved(&self, address: u64, bytes: u64) -> Result<u64> {
         let moved = address.checked_add(bytes);
         moved
-            .filter(|moved| *moved <= self.highest())
+            .filter(|moved| *moved <= self.highest_address)
             .ok_or(Error::AddressOverflow)
-    }
-
-    fn highest(&self) -> u64 {
-        u64::MAX >> (64 - 8 * u32::from(self.address_size.clamp(1, 8)))
     }
 }
 
