@@ -19,7 +19,7 @@ use crate::{input, output, sources};
 /// Bytes of standard input that are read at once.
 const PIPED: usize = 256 << 10;
 /// Addresses answered at once: their answers are in memory together.
-const BATCH: usize = 0x400;
+const BATCH: usize = 0x800;
 
 /// Name bare addresses of one symbol file.
 ///
