@@ -8,6 +8,8 @@ use anyhow::{Context as _, Result, ensure};
 use super::layout::{Callee, Image};
 use crate::macho::MachO;
 
+const CPU_TYPE_ARM64: u32 = 0x0100_000c;
+
 /// The code of a linked image, at its load address.
 #[derive(Clone, Debug)]
 pub(crate) struct Code {
@@ -18,6 +20,7 @@ pub(crate) struct Code {
     stubs: BTreeMap<String, u64>,
     text: Vec<u8>,
     text_address: u64,
+    arm64: bool,
 }
 
 impl Code {
@@ -56,6 +59,7 @@ impl Code {
                 .collect(),
             text: bytes.to_vec(),
             text_address: slid(text.address),
+            arm64: linked.cpu.0 == CPU_TYPE_ARM64,
         })
     }
 
@@ -140,6 +144,17 @@ impl Code {
             .with_context(|| format!("{caller} calls through no pointer"))
     }
 
+    /// Where the first of these bytes stand in a function: an instruction that is known to trap.
+    pub(crate) fn bytes_in(&self, function: &str, bytes: &[u8]) -> Result<u64> {
+        let start = usize::try_from(self.start(function)? - self.text_address)?;
+        let found = self.text[start..]
+            .windows(bytes.len())
+            .position(|window| window == bytes);
+        found
+            .map(|offset| self.text_address + (start + offset) as u64)
+            .with_context(|| format!("{function} has no {bytes:02x?}"))
+    }
+
     /// Fails unless every pinned function and call of the layout is where it should be.
     pub(crate) fn check(&self, image: &Image) -> Result<()> {
         for pin in image.units.iter().flat_map(|unit| unit.pins) {
@@ -176,16 +191,25 @@ impl Code {
         ways.contains(&Some(&target))
     }
 
-    /// Where the `E8 rel32` before an address goes.
+    /// Where the `E8 rel32` or the `BL` before an address goes.
     fn direct_target(&self, at: u64) -> Option<u64> {
+        if self.arm64 {
+            let call = u32::from_le_bytes(*self.before::<4>(at)?);
+            let words = i64::from((call << 6) as i32 >> 6);
+            return (call >> 26 == 0b10_0101).then(|| (at - 4).wrapping_add_signed(4 * words));
+        }
         let [0xe8, displacement @ ..] = *self.before::<5>(at)? else {
             return None;
         };
         Some(at.wrapping_add_signed(i64::from(i32::from_le_bytes(displacement))))
     }
 
-    /// Whether `FF /2` stands before an address: through a register, or memory with a displacement.
+    /// Whether `BLR`, or `FF /2` through a register or memory with a displacement, stands before an address.
     fn follows_indirect_call(&self, at: u64) -> bool {
+        if self.arm64 {
+            let call = self.before::<4>(at).copied().map(u32::from_le_bytes);
+            return call.is_some_and(|call| call & 0xffff_fc1f == 0xd63f_0000);
+        }
         let is_call = |mode: u8, byte: u8| byte >> 6 == mode && byte >> 3 & 7 == 2;
         matches!(self.before::<2>(at), Some([0xff, byte]) if is_call(3, *byte) || is_call(0, *byte))
             || matches!(self.before::<3>(at), Some([0xff, byte, _]) if is_call(1, *byte))

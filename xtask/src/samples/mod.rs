@@ -14,6 +14,7 @@ mod leak;
 mod lost_wakeup;
 mod panic_pair;
 mod place;
+mod ring;
 mod snow_leopard;
 mod stacks;
 mod strip;
@@ -44,11 +45,13 @@ pub(crate) fn build(root: &Path) -> Result<()> {
         zfs: link(&ZFS, Kind::Bundle, &hang, &work)?,
     };
     zpool_hang::write(&machine, &hang)?;
+    zpool_hang::write_pasted(&machine, &samples.join("no-addresses"))?;
     yosemite::write(&machine, &samples.join("g7-yosemite"))?;
     lost_wakeup::write(&machine, &samples.join("lost-wakeup"))?;
     panic_pair::write(&machine, &samples.join("panic-pair"))?;
     leak::write(&machine, &samples.join("zone-leak"))?;
     kcdata::write_deadlock(&machine, &samples.join("kcdata-deadlock"))?;
+    ring::write(&samples, &work.join("ring"))?;
     kcdata::write_microstackshot(&samples.join("microstackshot"))?;
     iozone::write(&root.join("docs/playbook/iozone"))?;
     snow_leopard::write(&samples.join("g2-snow-leopard"))?;

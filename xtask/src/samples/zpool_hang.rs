@@ -67,6 +67,31 @@ fn symstacks_text(machine: &Machine, processes: &[Process]) -> String {
     format!("{first}\n{second}")
 }
 
+/// Writes `samples/no-addresses`: what a user pasted of the hang, without the listing of kexts.
+pub(crate) fn write_pasted(machine: &Machine, folder: &Path) -> Result<()> {
+    let mut processes = processes(machine)?;
+    for (_, threads) in &mut processes {
+        threads.retain(|thread| thread.state & RUNNING == 0);
+        for thread in threads {
+            thread.user.clear();
+        }
+    }
+    processes.retain(|(task, _)| ["kernel_task", "zpool"].contains(&&*task.name));
+    let text = symstacks::print("12C60", &processes, &|_| None);
+    let mail = format!("{PASTED}{text}\nThat is all I have, the machine is gone.\n");
+    fs::create_dir_all(folder)?;
+    fs::write(folder.join("mail.txt"), mail)?;
+    Ok(())
+}
+
+/// `TH_RUN`.
+const RUNNING: u32 = 4;
+
+const PASTED: &str = "\
+zpool create hangs again. I did not run kextstat, and symstacks.rb found no symbols:
+
+";
+
 /// The listing of the kexts of that boot.
 pub(crate) fn kextstat_text(machine: &Machine) -> String {
     let (spl, zfs) = (&machine.spl, &machine.zfs);
