@@ -4,7 +4,7 @@ use kstack_model::{Address, At, Frame, ImageOffset, Said};
 use kstack_symbols::{Certainty, Excerpt, Made, Named, SourceFrame};
 
 use super::document::Document;
-use crate::resolve::{Contradiction, Resolution, SpaceId, Why};
+use crate::resolve::{Contradiction, Resolution, SpaceId, TraceImage, Why};
 
 /// One line of a stack.
 #[derive(Debug)]
@@ -91,7 +91,7 @@ pub(crate) struct Marks<'a> {
     pub(crate) start_only: bool,
     /// The name is the artefact's own and nothing confirms it.
     pub(crate) unverified: bool,
-    /// Why there is no name.
+    /// Why there is no name, or why the name may be wrong.
     pub(crate) why: Option<Why>,
     /// The name is from a symbol file of another build.
     pub(crate) other_build: bool,
@@ -196,12 +196,12 @@ impl<'a> Found<'a, '_> {
         }
         let raw = self.document.options.raw_names;
         let name: &str = if raw { &named.raw } else { &named.name };
-        let used = self
-            .document
-            .trace
-            .image(image)
-            .and_then(|image| image.used.as_ref());
+        let found_in = self.document.trace.image(image);
+        let used = found_in.and_then(|image| image.used.as_ref());
         let other_build = used.is_some_and(|used| used.mismatched);
+        // Used against the evidence, because the user allowed it.
+        let contradicted = found_in.is_some_and(TraceImage::is_contradicted);
+        let why = contradicted.then_some(Why::Contradicted);
         let image_name = self.document.image_name(image);
         let (own, inlined) = match named.frames.split_last() {
             Some((own, inlined)) => (Some(own), inlined),
@@ -218,6 +218,7 @@ impl<'a> Found<'a, '_> {
                 source: found_place(function),
                 marks: Marks {
                     other_build,
+                    why,
                     ..Marks::default()
                 },
             }));
@@ -246,6 +247,7 @@ impl<'a> Found<'a, '_> {
                     Certainty::Nearest | Certainty::Unnamed => None,
                 },
                 other_build,
+                why,
                 said: self.said.filter(disputed),
                 ..self.marks
             },

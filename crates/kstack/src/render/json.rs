@@ -273,6 +273,10 @@ impl<'a> Writer<'a> {
                 offset_in_image: Some(offset_in_image.0.cast_signed()),
                 offset: Some(*offset),
                 other_build: self.is_of_another_build(*image),
+                contradicted: self
+                    .trace
+                    .image(*image)
+                    .is_some_and(TraceImage::is_contradicted),
                 ..with_names(plain, named)
             },
             Resolution::ImageOnly {

@@ -306,6 +306,8 @@ pub(crate) struct Frame<'a> {
     pub(crate) unnamed: bool,
     #[serde(skip_serializing_if = "is_false")]
     pub(crate) other_build: bool,
+    #[serde(skip_serializing_if = "is_false")]
+    pub(crate) contradicted: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) made: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]

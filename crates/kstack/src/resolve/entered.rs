@@ -15,7 +15,7 @@ use super::lookup::{Key, whereabouts};
 use super::matching::{Matched, SourceId};
 use super::space::Spaces;
 use super::walks::Walks;
-use super::{Resolution, SpaceId};
+use super::{Resolution, SpaceId, TraceImage};
 
 /// Instructions followed in one image, at most.
 const MOST_WALKED: usize = 1_000_000;
@@ -60,7 +60,9 @@ pub(super) fn entered(
             let (_, Some(at)) = whereabouts(pair.0, matched, spaces) else {
                 continue;
             };
-            let is_sure = named.certainty == Certainty::Inside && !used.mismatched;
+            let is_refuted = |image: &TraceImage| used.mismatched || image.is_contradicted();
+            let is_sure = named.certainty == Certainty::Inside
+                && !matched.images.get(*image).is_some_and(is_refuted);
             if outer_image != *image || !is_sure {
                 continue;
             }

@@ -12,7 +12,7 @@ use kstack_symbols::{SymbolError, SymbolFile, SymbolSet, SymbolSource};
 
 use super::{
     Refusal, ResolveOptions, SpaceId, TraceImage, UnusedFile, UnusedReason, UsedSource, Why,
-    clues::Clues, clues::differs, evidence::Verdict, found, infer::Unplaced, members, named,
+    clues::Clues, clues::differs, found, infer::Unplaced, members, named,
 };
 
 /// A source of the set: file and slice.
@@ -182,11 +182,9 @@ impl<'a> Matched<'a> {
 
     /// Whether the code of the source that spoke for the image contradicted the stacks.
     fn is_contradicted(&self, image: usize) -> bool {
-        let evidence = self
-            .images
+        self.images
             .get(image)
-            .and_then(|image| image.evidence.as_ref());
-        evidence.is_some_and(|evidence| evidence.verdict == Verdict::Contradicted)
+            .is_some_and(TraceImage::is_contradicted)
     }
 
     /// Takes the source away from an image.

@@ -11,7 +11,7 @@ use kstack_model::{
 use kstack_symbols::{Certainty, Detail, Named};
 
 use super::entered::{Entered, Pair};
-use super::evidence::{Contradiction, Evidence};
+use super::evidence::{Contradiction, Evidence, Verdict};
 use super::infer::Inference;
 
 /// A report with its answers beside it.
@@ -140,6 +140,14 @@ impl TraceImage {
             .or_else(|| self.used.as_ref().map(|used| used.name.clone()))
             .or_else(|| self.image.uuid.map(shown))
             .unwrap_or_else(|| "?".to_owned())
+    }
+
+    /// Whether the code of its symbol file contradicts the stacks. Where such a file is used all the
+    /// same, because the user allowed it, every name from it may be wrong.
+    #[must_use]
+    pub fn is_contradicted(&self) -> bool {
+        let evidence = self.evidence.as_ref();
+        evidence.is_some_and(|evidence| evidence.verdict == Verdict::Contradicted)
     }
 }
 

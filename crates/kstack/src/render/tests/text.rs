@@ -5,7 +5,7 @@ use kstack_model::{Address, At, Frame, FrameKind, ImageOffset, Said, Side, Stack
 
 use super::sample::{self, Answer, KERNEL, SPL, ZFS, hang, named};
 use super::*;
-use crate::resolve::Why;
+use crate::resolve::{Agreement, Evidence, Verdict, Why};
 
 /// The lines of the only stack.
 fn stack_of(trace: &Trace, options: &RenderOptions) -> String {
@@ -221,6 +221,24 @@ fn a_name_from_another_build_is_marked_at_every_frame() {
             .count(),
         2
     );
+}
+
+/// With `--allow-mismatch`. Only the frames that contradict were marked, not the names of the others.
+#[test]
+fn a_name_from_a_contradicted_file_is_marked_at_every_frame() {
+    let found = || Answer::named(1, SPL, 0x10, 12, named("arc_read"));
+    let mut trace = sample::one(vec![found(), found()]);
+    trace.images[1].evidence = Some(Evidence {
+        verdict: Verdict::Contradicted,
+        returns: Agreement { agree: 0, of: 2 },
+        calls: Agreement::default(),
+        interrupted: Agreement::default(),
+    });
+    let stack = stack_of(&trace, &RenderOptions::default());
+    let mark = "[the code of the symbol file contradicts the stacks]";
+    assert_eq!(stack.matches(mark).count(), 2);
+    let json = rendered("json", &trace, &RenderOptions::default());
+    assert_eq!(json.matches("\"contradicted\": true").count(), 2);
 }
 
 #[test]
