@@ -32,6 +32,7 @@ mod bundle;
 mod bytes;
 mod cache;
 mod callsites;
+mod classes;
 mod collection;
 mod debug_map;
 mod demangle;
@@ -63,7 +64,8 @@ mod table;
 mod unpack;
 
 pub use cache::{Cache, CacheEntry};
-pub use callsites::{After, CallSites, Code, Reach, Target};
+pub use callsites::{After, CallSites, Code, Entries, Reach, Target};
+pub use classes::{Slot, Virtual};
 pub use collection::Collection;
 pub use error::{SymbolError, SymbolErrorKind};
 pub use index::{Index, Indexed};

@@ -106,6 +106,15 @@ pub(crate) struct RawSymbol {
     pub(crate) is_external: bool,
 }
 
+/// A name for data from the symbol table.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct DataSymbol {
+    pub(crate) address: u64,
+    /// Offset of its name in the slice.
+    pub(crate) name: usize,
+    pub(crate) section_end: u64,
+}
+
 impl Image {
     pub(crate) fn parse(bytes: &[u8]) -> Result<Image, SymbolErrorKind> {
         Image::parse_at(bytes, 0)
@@ -327,6 +336,11 @@ impl Image {
         self.ctx.container == Container::Big
     }
 
+    /// Whether its words have their lowest byte first.
+    pub(crate) fn is_little_endian(&self) -> bool {
+        self.ctx.le == scroll::Endian::Little
+    }
+
     /// Where a linked address lies in the slice.
     pub(crate) fn offset_of(&self, address: u64) -> Option<usize> {
         let mut mapped = self.mapped.iter();
@@ -351,6 +365,23 @@ impl Image {
 
     /// Symbols that name code: defined in a section of instructions, within it, no debugging entries.
     pub(crate) fn symbols(&self, bytes: &[u8]) -> impl Iterator<Item = RawSymbol> {
+        let symbols = self.defined(bytes);
+        symbols.filter_map(|(symbol, section)| section.is_code.then_some(symbol))
+    }
+
+    /// Symbols of data, each with the end of its section.
+    pub(crate) fn data_symbols(&self, bytes: &[u8]) -> impl Iterator<Item = DataSymbol> {
+        let symbols = self.defined(bytes);
+        let data = symbols.filter(|(_, section)| !section.is_code);
+        data.map(|(symbol, section)| DataSymbol {
+            address: symbol.address,
+            name: symbol.name,
+            section_end: section.range.end,
+        })
+    }
+
+    /// Symbols that lie in the section they name.
+    fn defined(&self, bytes: &[u8]) -> impl Iterator<Item = (RawSymbol, &Numbered)> {
         let table = self.symtab.unwrap_or_default();
         let size = Nlist::size_with(&self.ctx);
         let start = to_usize(table.symoff);
@@ -364,12 +395,13 @@ impl Image {
                     return None;
                 }
                 let section = self.sections.get(symbol.n_sect.checked_sub(1)?)?;
-                let names_code = section.is_code && section.range.contains(&symbol.n_value);
-                names_code.then_some(RawSymbol {
+                let raw = RawSymbol {
                     address: symbol.n_value,
                     name: names.checked_add(symbol.n_strx)?,
                     is_external: symbol.is_global(),
-                })
+                };
+                let lies_there = section.range.contains(&symbol.n_value);
+                lies_there.then_some((raw, section))
             })
     }
 

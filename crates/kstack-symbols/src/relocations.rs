@@ -48,6 +48,18 @@ impl Image {
             .collect()
     }
 
+    /// Linked addresses of the words that the loader makes point to other images.
+    pub(crate) fn external_relocations(&self, bytes: &[u8]) -> Vec<u64> {
+        let Some(table) = self.relocations.as_ref() else {
+            return Vec::new();
+        };
+        let entries = entries(bytes, table.extreloff, table.nextrel);
+        let pointers = entries.filter(|(_, word)| word >> 25 & 3 == 3);
+        pointers
+            .map(|(address, _)| self.linked_at().0.wrapping_add(u64::from(address)))
+            .collect()
+    }
+
     /// Calls of functions in other images that never return, and stubs that lead to them.
     pub(crate) fn never_returning(&self, bytes: &[u8]) -> BTreeSet<u64> {
         let mut calls = BTreeSet::new();

@@ -10,6 +10,7 @@ use crate::Names;
 use crate::bounds::{self, Bounds, Hints};
 use crate::cache::{Cache, Entry, identity};
 use crate::callsites::Code;
+use crate::classes::{Classes, Virtual};
 use crate::collection::Collection;
 use crate::debug_map::{DebugMap, Place};
 use crate::dwarf::Dwarf;
@@ -158,6 +159,7 @@ pub struct SymbolSource {
     segments: Vec<Segment>,
     table: OnceLock<Table>,
     bounds: OnceLock<Bounds>,
+    classes: OnceLock<Classes>,
     debug_map: OnceLock<DebugMap>,
     /// Where object files of the build may be, besides where the linker had them.
     folders: Arc<[PathBuf]>,
@@ -191,6 +193,7 @@ impl SymbolSource {
             parts,
             table: OnceLock::new(),
             bounds: OnceLock::new(),
+            classes: OnceLock::new(),
             debug_map: OnceLock::new(),
             folders: Arc::from([]),
             knowledge: OnceLock::new(),
@@ -272,6 +275,28 @@ impl SymbolSource {
         pointed.sort_unstable();
         pointed.dedup();
         Some(pointed.into_iter().map(VmAddr).collect())
+    }
+
+    /// The virtual tables that hold the function at an address, if that function has no name and the
+    /// code or the list of function starts shows that it reaches so far. A guess at what it is.
+    #[must_use]
+    pub fn virtual_at(&self, at: VmAddr) -> Option<Virtual> {
+        let part = self.parts.first()?;
+        let classes = self.classes.get_or_init(|| Classes::of(part, base(part)));
+        let start = classes.start_before(at.0)?;
+        if self.table().exactly_at(start).is_some() {
+            return None;
+        }
+        // Only where function starts are not listed is the code followed.
+        let listed = self
+            .table()
+            .at(at.0)
+            .filter(|found| found.certainty == Certainty::Unnamed);
+        let reaches = match listed {
+            Some(listed) => listed.start.0 == start,
+            None => self.bounds().confirm(start, at.0),
+        };
+        reaches.then(|| classes.at(start))?
     }
 
     /// The nearest address at or below this one where a symbol or the list of function starts has code begin.

@@ -235,7 +235,7 @@ fn exported(parts: &[Part], code: &[(u64, u64)]) -> Vec<Symbol> {
 }
 
 /// The text at an offset, at most `most` bytes of it.
-fn text_at(bytes: &[u8], offset: usize, most: usize) -> &[u8] {
+pub(crate) fn text_at(bytes: &[u8], offset: usize, most: usize) -> &[u8] {
     let rest = bytes.get(offset..).unwrap_or_default();
     let rest = rest.get(..most).unwrap_or(rest);
     rest.split(|&byte| byte == 0).next().unwrap_or_default()

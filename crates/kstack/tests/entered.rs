@@ -51,6 +51,65 @@ fn kext(callee: u64) -> Kext {
     }
 }
 
+/// How `right` goes on to `inner`, unless it jumps to its start.
+#[derive(Default)]
+struct Fork {
+    right_jumps_through_a_pointer: bool,
+    right_calls: bool,
+    right_jumps_behind_the_start: bool,
+}
+
+const LEFT: u64 = 0x60;
+const RIGHT: u64 = 0x80;
+
+/// `outer` calls `middle`, which jumps to `left` or `right`; each of them jumps to `inner`.
+fn fork(fork: Fork) -> Kext {
+    let mut program = Program::kext("org.example.tail", Arch::X86_64, 1);
+    let code_start = program.code_start();
+    let mut code = vec![0xcc_u8; 0xa0];
+    let mut put = |at: u64, bytes: &[u8]| {
+        let at = usize::try_from(at).unwrap();
+        code[at..at + bytes.len()].copy_from_slice(bytes);
+    };
+    let distance = |from: u64, to: u64| {
+        (i32::try_from(to).unwrap() - i32::try_from(from).unwrap()).to_le_bytes()
+    };
+    let jump = |at: u64, to: u64| [&[0xe9][..], &distance(at + 5, to)].concat();
+    put(OUTER, &[0x55, 0x48, 0x89, 0xe5, 0xe8]); // push rbp; mov rbp, rsp; call
+    put(OUTER + 5, &distance(OUTER_RETURNS, MIDDLE));
+    put(OUTER_RETURNS, &[0x5d, 0xc3]); // pop rbp; ret
+    put(MIDDLE, &[0x85, 0xff, 0x0f, 0x84]); // test edi, edi; je
+    put(MIDDLE + 4, &distance(MIDDLE + 8, LEFT));
+    put(MIDDLE + 8, &jump(MIDDLE + 8, RIGHT));
+    put(
+        INNER,
+        &[0x55, 0x48, 0x89, 0xe5, 0xff, 0x50, 0x18, 0x5d, 0xc3],
+    ); // … call [rax + 0x18] …
+    put(LEFT, &jump(LEFT, INNER));
+    if fork.right_jumps_through_a_pointer {
+        put(RIGHT, &[0xff, 0xe0]); // jmp rax
+    } else if fork.right_calls {
+        put(RIGHT, &[0xe8]);
+        put(RIGHT + 1, &distance(RIGHT + 5, INNER));
+        put(RIGHT + 5, &[0xc3]);
+    } else if fork.right_jumps_behind_the_start {
+        put(RIGHT, &jump(RIGHT, INNER + 4));
+    } else {
+        put(RIGHT, &jump(RIGHT, INNER));
+    }
+    for name in ["outer", "middle", "inner", "left", "right"] {
+        program.add(Function::new(name, 0x20));
+    }
+    // Every function has a symbol; the list of starts says where each ends.
+    program.function_starts = true;
+    let mut image = program.binary_image();
+    image.segments[0].sections[0].data = Some(code);
+    Kext {
+        code_start,
+        file: image.build(),
+    }
+}
+
 fn resolve(kext: &Kext) -> Trace {
     let at = |offset| {
         let address = Address(BASE + kext.code_start + offset);
@@ -87,10 +146,60 @@ fn entered(trace: &Trace) -> Option<&str> {
     entered.map(|entered| entered.name.as_str())
 }
 
+fn tail_callers(trace: &Trace) -> Vec<&str> {
+    let frames = &trace.report.processes[0].threads[0].stacks[0].frames;
+    let entered = trace.entered(SpaceId::Kernel, &frames[0], &frames[1]);
+    let callers = entered.map_or(&[] as &[_], |entered| &entered.tail_callers);
+    callers.iter().map(|caller| caller.name.as_str()).collect()
+}
+
 #[test]
 fn a_function_that_ended_in_a_jump_is_named() {
     let trace = resolve(&kext(MIDDLE));
     assert_eq!(entered(&trace), Some("middle"));
+}
+
+#[test]
+fn a_called_function_that_jumps_on_itself_is_not_said_twice() {
+    let trace = resolve(&kext(MIDDLE));
+    assert_eq!(tail_callers(&trace), Vec::<&str>::new());
+}
+
+#[test]
+fn two_functions_of_which_one_jumped_on_are_both_named() {
+    let trace = resolve(&fork(Fork::default()));
+    assert_eq!(entered(&trace), Some("middle"));
+    assert_eq!(tail_callers(&trace), ["left", "right"]);
+}
+
+#[test]
+fn a_way_that_cannot_be_followed_names_no_tail_callers() {
+    let trace = resolve(&fork(Fork {
+        right_jumps_through_a_pointer: true,
+        ..Fork::default()
+    }));
+    assert_eq!(entered(&trace), Some("middle"));
+    assert_eq!(tail_callers(&trace), Vec::<&str>::new());
+}
+
+#[test]
+fn a_function_that_is_also_called_may_have_no_tail_caller() {
+    let trace = resolve(&fork(Fork {
+        right_calls: true,
+        ..Fork::default()
+    }));
+    assert_eq!(entered(&trace), Some("middle"));
+    assert_eq!(tail_callers(&trace), Vec::<&str>::new());
+}
+
+#[test]
+fn a_jump_into_the_middle_of_the_function_names_no_tail_callers() {
+    let trace = resolve(&fork(Fork {
+        right_jumps_behind_the_start: true,
+        ..Fork::default()
+    }));
+    assert_eq!(entered(&trace), Some("middle"));
+    assert_eq!(tail_callers(&trace), Vec::<&str>::new());
 }
 
 #[test]

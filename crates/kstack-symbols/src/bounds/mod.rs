@@ -34,7 +34,7 @@ use code::Code;
 use walk::{Walk, walk};
 
 pub(crate) use arm64::address;
-pub(crate) use pointers::pointers;
+pub(crate) use pointers::{meanings, pointers};
 pub(crate) use unwind::starts as unwind_starts;
 
 /// Times that the code may be decoded before what is not known yet stays so.

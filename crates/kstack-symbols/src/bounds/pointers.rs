@@ -52,7 +52,7 @@ pub(crate) fn pointers(
 
 /// What a word may point to: itself, or 30, 32 or 43 low bits, absolute or counted from the image or from
 /// the collection.
-fn meanings(word: u64, image: u64, collection: u64) -> impl Iterator<Item = u64> {
+pub(crate) fn meanings(word: u64, image: u64, collection: u64) -> impl Iterator<Item = u64> {
     let low = [30, 32, 36, 43].map(|bits| word & ((1_u64 << bits) - 1));
     let offsets = low
         .into_iter()

@@ -9,11 +9,13 @@
 //! when a load address must be found.
 
 mod arm64;
+mod entries;
 mod insn;
 mod scan;
 mod walk;
 mod x86;
 
+pub use entries::Entries;
 pub use scan::CallSites;
 pub use walk::Reach;
 

@@ -58,6 +58,11 @@ impl Reach {
         self.instructions.len()
     }
 
+    /// The instructions that the walk looked at, ascending.
+    pub(super) fn walked(&self) -> &[VmAddr] {
+        &self.instructions
+    }
+
     /// Whether the walk saw all: no jump through a pointer, no jump out of the
     /// image, nothing it could not decode, and an end. Only then what is not reached is refuted.
     #[must_use]

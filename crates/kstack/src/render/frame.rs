@@ -1,7 +1,7 @@
 //! What one frame shows: its name, where it lies, and how far that can be trusted.
 
 use kstack_model::{Address, At, Frame, ImageOffset, Said};
-use kstack_symbols::{Certainty, Excerpt, Made, Named, SourceFrame};
+use kstack_symbols::{Certainty, Excerpt, Made, Named, SourceFrame, Virtual};
 
 use super::document::Document;
 use crate::resolve::{Contradiction, Resolution, SpaceId, TraceImage, Why};
@@ -105,6 +105,10 @@ pub(crate) struct Marks<'a> {
     pub(crate) made: Option<Made>,
     /// The function that was called and is not in the stack.
     pub(crate) entered: Option<&'a str>,
+    /// Functions one of which jumped to this one in place of a call.
+    pub(crate) tail_callers: Vec<&'a str>,
+    /// What a frame without a sure name probably is.
+    pub(crate) guess: Option<&'a Virtual>,
     /// What the artefact remarks about the frame: "running".
     pub(crate) remark: Option<&'a str>,
 }
@@ -120,6 +124,12 @@ pub(crate) fn lines<'a>(
     let said = frame.said.as_deref();
     let printed_as = said.and_then(|said| said.raw);
     let entered = outer.and_then(|outer| document.trace.entered(space, frame, outer));
+    let raw_names = document.options.raw_names;
+    let tail_callers = entered.map_or(&[] as &[_], |entered| &entered.tail_callers);
+    let tail_callers = tail_callers.iter().map(|caller| match raw_names {
+        true => caller.raw.as_str(),
+        false => caller.name.as_str(),
+    });
     let found = Found {
         document,
         at: place(document, space, frame),
@@ -128,10 +138,12 @@ pub(crate) fn lines<'a>(
             printed_as,
             remark: said.and_then(|said| said.remark.as_deref()),
             contradicts: document.trace.contradiction(space, frame),
-            entered: entered.map(|entered| match document.options.raw_names {
+            entered: entered.map(|entered| match raw_names {
                 true => entered.raw.as_str(),
                 false => entered.name.as_str(),
             }),
+            tail_callers: tail_callers.collect(),
+            guess: document.trace.guess(space, frame),
             ..Marks::default()
         },
     };

@@ -7,7 +7,7 @@ mod waits;
 use std::io::{self, Write};
 
 use kstack_model::{self as model, Basis, Position, Side, SlideOf, StackEnd};
-use kstack_symbols::{Certainty, Made, Named, SourceFrame};
+use kstack_symbols::{Certainty, Made, Named, SourceFrame, Virtual};
 
 use super::words;
 use super::{RenderOptions, Renderer, TraceIndex, wire};
@@ -255,6 +255,11 @@ impl<'a> Writer<'a> {
             frame_pointer: self.frame_pointer(frame),
             said: frame.said.as_deref().map(said),
             entered_through: entered.map(|entered| entered.name.as_str()),
+            tail_called_from: entered.map_or(Vec::new(), |entered| {
+                let callers = entered.tail_callers.iter();
+                callers.map(|caller| caller.name.as_str()).collect()
+            }),
+            guess: self.trace.guess(space, frame).map(guess),
             contradicts: self
                 .trace
                 .contradiction(space, frame)
@@ -325,6 +330,19 @@ impl<'a> Writer<'a> {
             }
         }
         (!named.is_empty()).then_some(named)
+    }
+}
+
+fn guess(guess: &Virtual) -> wire::Guess<'_> {
+    let tables = guess.tables.iter().map(|slot| wire::Slot {
+        class: &slot.class,
+        entry: slot.entry,
+    });
+    wire::Guess {
+        kind: "virtual-function",
+        linked_at: wire::Hex(guess.start.0),
+        tables: tables.collect(),
+        more: guess.more,
     }
 }
 

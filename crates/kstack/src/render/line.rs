@@ -7,6 +7,7 @@ use kstack_model::ImageOffset;
 
 use super::escape::Visible;
 use super::frame::{FrameLine, Inlined, Line, Marks, Place, SourcePlace, Title};
+use super::guess::Probably;
 use crate::resolve::Why;
 
 /// What a piece of a line is.
@@ -172,6 +173,16 @@ fn write_marks(marks: &Marks<'_>, pen: &mut dyn Pen) -> io::Result<()> {
             format_args!("entered through {entered}, which the stack does not show"),
         )?;
     }
+    if !marks.tail_callers.is_empty() {
+        let callers = OneOf(&marks.tail_callers);
+        mark(
+            pen,
+            format_args!("called through a tail call from {callers}"),
+        )?;
+    }
+    if let Some(guess) = marks.guess {
+        mark(pen, format_args!("{}", Probably(guess)))?;
+    }
     if marks.other_build {
         mark(pen, format_args!("from another build: the UUIDs differ"))?;
     }
@@ -193,6 +204,22 @@ fn write_marks(marks: &Marks<'_>, pen: &mut dyn Pen) -> io::Result<()> {
 fn mark(pen: &mut dyn Pen, text: fmt::Arguments<'_>) -> io::Result<()> {
     plain(pen, " ")?;
     pen.put(Part::Mark, format_args!("[{text}]"))
+}
+
+/// `a`, or `one of a, b`.
+struct OneOf<'a>(&'a [&'a str]);
+
+impl Display for OneOf<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.len() > 1 {
+            f.write_str("one of ")?;
+        }
+        for (index, name) in self.0.iter().enumerate() {
+            let comma = if index == 0 { "" } else { ", " };
+            write!(f, "{comma}{}", Visible(name))?;
+        }
+        Ok(())
+    }
 }
 
 /// `arc_read + 0xc in zfs`, as much of it as was said.

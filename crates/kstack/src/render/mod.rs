@@ -16,6 +16,7 @@ mod firefox;
 pub mod flamegraph;
 mod folded;
 mod frame;
+mod guess;
 mod html;
 mod image_color;
 pub mod images;

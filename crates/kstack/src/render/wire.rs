@@ -312,6 +312,10 @@ pub(crate) struct Frame<'a> {
     pub(crate) made: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) entered_through: Option<&'a str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) tail_called_from: Vec<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) guess: Option<Guess<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) file: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -330,6 +334,23 @@ pub(crate) struct Frame<'a> {
     pub(crate) why: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) contradicts: Option<&'static str>,
+}
+
+/// What a frame without a sure name probably is.
+#[derive(Debug, Serialize)]
+pub(crate) struct Guess<'a> {
+    pub(crate) kind: &'static str,
+    pub(crate) linked_at: Hex,
+    pub(crate) tables: Vec<Slot<'a>>,
+    #[serde(skip_serializing_if = "is_zero")]
+    pub(crate) more: usize,
+}
+
+/// An entry of a virtual table.
+#[derive(Debug, Serialize)]
+pub(crate) struct Slot<'a> {
+    pub(crate) class: &'a str,
+    pub(crate) entry: u32,
 }
 
 #[derive(Debug, Serialize)]
@@ -479,6 +500,11 @@ impl Serialize for UuidText {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(&format_args!("{:X}", self.0.hyphenated()))
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands it over so")]
+fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 fn is_false(flag: &bool) -> bool {

@@ -20,9 +20,27 @@ use super::{Resolution, SpaceId, TraceImage};
 /// Instructions followed in one image, at most.
 const MOST_WALKED: usize = 1_000_000;
 
+/// Functions that are named as those of which one jumped on; more say nothing.
+const MOST_TAIL_CALLERS: usize = 3;
+
+/// Jumps that are looked at for it, those inside the function among them; each costs a lookup.
+const MOST_JUMPS: usize = 512;
+
 /// A function that was called and is not in the stack.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entered {
+    /// Its name, demangled.
+    pub name: String,
+    /// Its name as the symbol file has it.
+    pub raw: String,
+    /// The functions of which one jumped to that of the inner frame, in place of a call; empty where
+    /// it is the called one itself, or the code leaves more ways.
+    pub tail_callers: Vec<TailCaller>,
+}
+
+/// A function that may have jumped on in place of a call.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct TailCaller {
     /// Its name, demangled.
     pub name: String,
     /// Its name as the symbol file has it.
@@ -123,9 +141,58 @@ impl<'a> Walker<'a> {
             .raw
             .strip_prefix(&*called.raw)
             .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
-        (is_named && !is_part).then_some(Entered {
+        if !is_named || is_part {
+            return None;
+        }
+        let tail_callers = self.tail_callers(target, inner).unwrap_or_default();
+        Some(Entered {
             name: called.name.to_string(),
             raw: called.raw.to_string(),
+            tail_callers,
         })
+    }
+
+    /// The functions one of which surely jumped to that of the inner frame, when `target` was called;
+    /// `None` when there are other ways, too many, or only the called one.
+    fn tail_callers(&mut self, target: VmAddr, inner: &Named) -> Option<Vec<TailCaller>> {
+        let reach = self.walks.reach(&self.code, target)?;
+        if !reach.is_closed() {
+            return None;
+        }
+        let entries = self.code.entries(reach, inner.start);
+        if entries.otherwise || entries.jumps.len() + entries.into_body.len() > MOST_JUMPS {
+            return None;
+        }
+        for (from, to) in entries.into_body {
+            let crosses = self.function_at(to)?.start == inner.start
+                && self.function_at(from)?.start != inner.start;
+            if crosses {
+                return None;
+            }
+        }
+        let mut callers = BTreeMap::new();
+        for jump in entries.jumps {
+            let from = self.function_at(jump)?;
+            // A loop to its own start is no way in.
+            if from.start != inner.start {
+                callers.insert(from.start, from);
+            }
+        }
+        let is_called_one = callers.len() == 1 && callers.contains_key(&target);
+        if is_called_one || !(1..=MOST_TAIL_CALLERS).contains(&callers.len()) {
+            return None;
+        }
+        let callers = callers.into_values();
+        let callers = callers.map(|caller| TailCaller {
+            name: caller.name.to_string(),
+            raw: caller.raw.to_string(),
+        });
+        Some(callers.collect())
+    }
+
+    /// The function that surely holds an address, and has a name.
+    fn function_at(&mut self, at: VmAddr) -> Option<Named> {
+        let named = self.names.lookup(at).ok()??;
+        (named.certainty == Certainty::Inside).then_some(named)
     }
 }

@@ -74,6 +74,7 @@ impl<'a> Lookups<'a> {
             notes: Vec::new(),
             inferences: Vec::new(),
             entered: HashMap::default(),
+            guesses: HashMap::default(),
             contradictions: HashMap::default(),
             resolutions,
         }

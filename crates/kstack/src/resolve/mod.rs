@@ -17,6 +17,7 @@ mod clues;
 mod entered;
 mod evidence;
 mod found;
+mod guesses;
 mod infer;
 mod lookup;
 mod lookups;
@@ -32,7 +33,7 @@ mod trace;
 mod variants;
 mod walks;
 
-pub use entered::Entered;
+pub use entered::{Entered, TailCaller};
 pub use evidence::{Agreement, Contradiction, Evidence, Verdict};
 pub use infer::{Candidate, Inference, Outcome};
 pub use lookups::Lookups;
@@ -95,6 +96,7 @@ pub fn resolve(report: Report, symbols: &SymbolSet, options: &ResolveOptions) ->
     let spaces = space::lay_out(&matched.images);
     let resolutions = lookup::resolutions(&report, &matched, &spaces);
     let entered = entered::entered(&report, &matched, &spaces, &resolutions);
+    let guesses = guesses::guesses(&matched, &spaces, &resolutions);
     let mut notes = matched.notes;
     notes.extend(symbols.remarks().iter().map(Note::new));
     notes.extend(spaces.overlaps(&matched.images));
@@ -106,6 +108,7 @@ pub fn resolve(report: Report, symbols: &SymbolSet, options: &ResolveOptions) ->
         contradictions: proof.contradictions(),
         inferences: proof.inferences,
         entered,
+        guesses,
         resolutions,
     };
     lookup::count_frames(&mut trace);

@@ -8,7 +8,7 @@ use kstack_model::{
     Address, At, Frame, FrameKind, ImageOffset, LoadedImage, Note, Report, Side, Slide, Uuid,
     VmAddr,
 };
-use kstack_symbols::{Certainty, Detail, Named};
+use kstack_symbols::{Certainty, Detail, Named, Virtual};
 
 use super::entered::{Entered, Pair};
 use super::evidence::{Contradiction, Evidence, Verdict};
@@ -28,6 +28,7 @@ pub struct Trace {
     /// What came of looking for places of files that nothing places.
     pub inferences: Vec<Inference>,
     pub(crate) entered: HashMap<Pair, Entered>,
+    pub(crate) guesses: HashMap<(SpaceId, At, FrameKind), Virtual>,
     pub(crate) contradictions: HashMap<(SpaceId, At, FrameKind), Contradiction>,
     pub(crate) resolutions: HashMap<(SpaceId, At, FrameKind), Resolution>,
 }
@@ -48,6 +49,13 @@ impl Trace {
     pub fn contradiction(&self, space: SpaceId, frame: &Frame) -> Option<Contradiction> {
         let key = (space, frame.at, frame.kind);
         self.contradictions.get(&key).copied()
+    }
+
+    /// What a frame without a sure name probably is, by the virtual tables of its symbol file. Never
+    /// its name, and not proven.
+    #[must_use]
+    pub fn guess(&self, space: SpaceId, frame: &Frame) -> Option<&Virtual> {
+        self.guesses.get(&(space, frame.at, frame.kind))
     }
 
     /// The function that `outer` called and that jumped on to the one of `inner`, the next inner frame,

@@ -10,7 +10,7 @@ use super::sample::{self, Answer, SPL, ZFS, named, source};
 use super::text::without_styles;
 use super::*;
 use crate::render::escape::is_hidden;
-use crate::resolve::{Refusal, UnusedFile, UnusedReason, Why};
+use crate::resolve::{Entered, Refusal, SpaceId, TailCaller, UnusedFile, UnusedReason, Why};
 
 /// A trace that shows the name in every place where a name can stand.
 pub(super) fn named_everywhere(name: &str) -> Trace {
@@ -41,6 +41,7 @@ pub(super) fn named_everywhere(name: &str) -> Trace {
         unverified,
         Answer::in_image(2, ZFS, 0x50, Why::NoSymbolThere),
     ]);
+    guess_and_enter(&mut trace, name);
     let fact = Fact {
         name: Cow::Owned(name.to_owned()),
         value: Value::Text(name.to_owned()),
@@ -87,6 +88,29 @@ pub(super) fn named_everywhere(name: &str) -> Trace {
         }
     }
     trace
+}
+
+/// The first frames of the only stack get all that is said beside their names.
+fn guess_and_enter(trace: &mut Trace, name: &str) {
+    let stack = &trace.report.processes[0].threads[0].stacks[0];
+    let key = |index: usize| {
+        let frame = &stack.frames[index];
+        (SpaceId::Kernel, frame.at, frame.kind)
+    };
+    let own = || name.to_owned();
+    let caller = || TailCaller {
+        name: own(),
+        raw: own(),
+    };
+    let entered = Entered {
+        name: own(),
+        raw: own(),
+        tail_callers: vec![caller(), caller()],
+    };
+    trace.entered.insert((key(0), key(1)), entered);
+    trace.guesses.insert(key(1), sample::guess(&[(name, 1)], 0));
+    let both = sample::guess(&[(name, 1), (name, 2)], 3);
+    trace.guesses.insert(key(4), both);
 }
 
 fn options(name: &str) -> RenderOptions {

@@ -7,7 +7,7 @@ use kstack_model::{
     Note, Placement, PortLabel, PortLabelId, Position, Process, Report, Said, Side, Stack,
     StackEnd, Thread, ThreadState, Turnstile, Uuid, Value, VmAddr, WaitInfo, WaitType,
 };
-use kstack_symbols::{Certainty, Detail, Named, SourceFrame};
+use kstack_symbols::{Certainty, Detail, Named, Slot, SourceFrame, Virtual};
 
 use crate::resolve::{
     MatchedBy, PlacedBy, Refusal, Resolution, SlideMap, SpaceId, Trace, TraceImage, UnusedFile,
@@ -35,6 +35,7 @@ pub(super) fn empty() -> Trace {
     Trace {
         inferences: Vec::new(),
         entered: Default::default(),
+        guesses: Default::default(),
         contradictions: Default::default(),
         report,
         images: vec![
@@ -98,6 +99,19 @@ pub(super) fn named(name: &str) -> Named {
         start: VmAddr(0),
         certainty: Certainty::Inside,
         frames: Vec::new(),
+    }
+}
+
+/// A guess from tables, by class and entry.
+pub(super) fn guess(tables: &[(&str, u32)], more: usize) -> Virtual {
+    let slots = tables.iter().map(|(class, entry)| Slot {
+        class: (*class).to_owned(),
+        entry: *entry,
+    });
+    Virtual {
+        start: VmAddr(0x40),
+        tables: slots.collect(),
+        more,
     }
 }
 

@@ -5,7 +5,7 @@ use kstack_model::{Address, At, Frame, FrameKind, ImageOffset, Said, Side, Stack
 
 use super::sample::{self, Answer, KERNEL, SPL, ZFS, hang, named};
 use super::*;
-use crate::resolve::{Agreement, Evidence, Verdict, Why};
+use crate::resolve::{Agreement, Entered, Evidence, SpaceId, TailCaller, Verdict, Why};
 
 /// The lines of the only stack.
 fn stack_of(trace: &Trace, options: &RenderOptions) -> String {
@@ -221,6 +221,62 @@ fn a_name_from_another_build_is_marked_at_every_frame() {
             .count(),
         2
     );
+}
+
+#[test]
+fn what_a_function_probably_is_stands_beside_the_frame_and_is_no_name() {
+    let mut trace = sample::one(vec![Answer::in_image(1, SPL, 0x10, Why::NoSymbolThere)]);
+    let frame = &trace.report.processes[0].threads[0].stacks[0].frames[0];
+    let key = (SpaceId::Kernel, frame.at, frame.kind);
+    let texts = [
+        (
+            sample::guess(&[("net_foo_Zvol", 23)], 0),
+            "probably a virtual function of net_foo_Zvol: entry 23 of its vtable",
+        ),
+        (
+            sample::guess(&[("A", 3), ("B", 3)], 0),
+            "probably a virtual function: entry 3 in the vtable of A, entry 3 in the vtable of B",
+        ),
+        (
+            sample::guess(&[("A", 3), ("B", 3), ("C", 3), ("D", 3)], 2),
+            "probably a virtual function: entry 3 in the vtable of A, entry 3 in the vtable of B, \
+             entry 3 in the vtable of C, and in 3 more",
+        ),
+    ];
+    for (guess, words) in texts {
+        trace.guesses.insert(key, guess);
+        assert_eq!(
+            stack_of(&trace, &RenderOptions::default()),
+            format!(
+                "net.lundman.spl + 0x10 (0xffffff7f80e4a010) [the symbol file has nothing there] [{words}]"
+            )
+        );
+    }
+}
+
+#[test]
+fn a_tail_call_from_one_of_several_is_said_in_words() {
+    let mut trace = sample::one(vec![
+        Answer::named(1, SPL, 0x10, 12, named("inner")),
+        Answer::named(1, SPL, 0x20, 12, named("outer")),
+    ]);
+    let frames = &trace.report.processes[0].threads[0].stacks[0].frames;
+    let key = |index: usize| (SpaceId::Kernel, frames[index].at, frames[index].kind);
+    let caller = |name: &str| TailCaller {
+        name: name.to_owned(),
+        raw: name.to_owned(),
+    };
+    let pair = (key(0), key(1));
+    let entered = Entered {
+        name: "middle".to_owned(),
+        raw: "middle".to_owned(),
+        tail_callers: vec![caller("left"), caller("right")],
+    };
+    trace.entered.insert(pair, entered);
+    let stack = stack_of(&trace, &RenderOptions::default());
+    let mark = "[entered through middle, which the stack does not show] \
+                [called through a tail call from one of left, right]";
+    assert!(stack.contains(mark), "{stack}");
 }
 
 /// With `--allow-mismatch`. Only the frames that contradict were marked, not the names of the others.
