@@ -2,11 +2,12 @@
 
 use std::io::{self, Write};
 
-use kstack_model::Placement;
+use kstack_model::{LoadedImage, Placement};
 
 use super::document::Document;
 use super::escape::Visible;
 use super::listing::{write_evidence, write_refused, write_unused, write_used};
+use super::regions::apart;
 use super::stacks::{COLORS, PLAIN, Palette, write_fields};
 use super::text::write_notes;
 use super::words::{self, ShownUuid};
@@ -56,6 +57,9 @@ pub(super) fn write_table(
             write_heading(document.trace, image.space, style, out)?;
         }
         write_row(name, image, out)?;
+        if let Some(apart) = apart(image) {
+            writeln!(out, "        segments apart: {apart}")?;
+        }
         if let Some(used) = &image.used {
             write_used(document, used, image.frames, "        ", style, out)?;
         }
@@ -104,7 +108,8 @@ fn write_row(name: &str, image: &TraceImage, out: &mut dyn Write) -> io::Result<
         Some(address) => write!(out, "    {:<#18x}", address.0)?,
         None => write!(out, "    {:<18}", "-")?,
     }
-    match stated.size {
+    // The size is that of what is placed first; that of a segment stands with the segment.
+    match stated.size.filter(|_| segment_size(stated).is_none()) {
         Some(size) => write!(out, "  {size:<#10x}")?,
         None => write!(out, "  {:<10}", "-")?,
     }
@@ -121,5 +126,20 @@ fn write_row(name: &str, image: &TraceImage, out: &mut dyn Write) -> io::Result<
             write!(out, ", {} at {address}", Visible(segment))?;
         }
     }
-    writeln!(out)
+    match segment_size(stated) {
+        Some(size) => writeln!(out, " ({size:#x} bytes)"),
+        None => writeln!(out),
+    }
+}
+
+/// The size of the only segment that is placed by itself, where the artefact states one.
+fn segment_size(stated: &LoadedImage) -> Option<u64> {
+    let first = stated.placements.first()?;
+    let mut apart = stated
+        .placements
+        .iter()
+        .filter(|placement| !placement.is_header());
+    apart.next()?;
+    let is_of_segment = !first.is_header() && apart.next().is_none();
+    stated.size.filter(|_| is_of_segment)
 }

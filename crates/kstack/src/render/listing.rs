@@ -2,10 +2,9 @@
 
 use std::io::{self, Write};
 
-use kstack_model::Placement;
-
 use super::document::Document;
 use super::escape::Visible;
+use super::regions::Stated;
 use super::stacks::Palette;
 use super::words::{self, Count, ShownUuid};
 use crate::missing::UnknownFrames;
@@ -17,14 +16,7 @@ pub(crate) fn write_image(name: &str, image: &TraceImage, out: &mut dyn Write) -
     if let Some(version) = &image.image.version {
         write!(out, " {}", Visible(version))?;
     }
-    for placement in &image.image.placements {
-        match placement {
-            Placement::LoadedAt(address) => write!(out, " at {address}")?,
-            Placement::SegmentAt { segment, address } => {
-                write!(out, ", {} at {address}", Visible(segment))?;
-            }
-        }
-    }
+    write!(out, "{}", Stated(&image.image))?;
     if image.image.placements.is_empty() {
         let segment = image
             .used

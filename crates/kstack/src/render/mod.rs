@@ -28,6 +28,7 @@ mod markdown;
 pub mod memory;
 mod paths;
 pub mod place;
+mod regions;
 mod stacks;
 mod text;
 mod wire;
