@@ -52,7 +52,7 @@ pub(crate) fn usual() -> Vec<PathBuf> {
 
 /// The files that the index proposes for the images of these reports.
 pub(crate) fn indexed<'a>(reports: impl IntoIterator<Item = &'a Report>) -> Vec<PathBuf> {
-    let Some(file) = index().filter(|file| file.is_file()) else {
+    let Some(file) = index() else {
         return Vec::new();
     };
     let (index, note) = Index::read(&file);

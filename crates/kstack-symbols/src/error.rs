@@ -19,6 +19,8 @@ pub struct SymbolError {
 pub enum SymbolErrorKind {
     /// There is no such file, or it cannot be read: the system's own words.
     Unreadable(String),
+    /// The index cannot be written there: the system's own words.
+    IndexNotKept(String),
     /// A folder that is neither a kext bundle nor a dSYM bundle.
     FolderWithoutSymbols,
     /// No bytes in it.
@@ -62,6 +64,10 @@ impl fmt::Display for SymbolErrorKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             SymbolErrorKind::Unreadable(why) => write!(f, "cannot be read: {why}"),
+            SymbolErrorKind::IndexNotKept(why) => write!(
+                f,
+                "the index cannot be kept there: {why}; mend that, or do without and pass --symbols DIR"
+            ),
             SymbolErrorKind::FolderWithoutSymbols => f.write_str(
                 "a folder that is neither a .kext nor a .dSYM bundle; to search a folder, pass it with --symbols",
             ),

@@ -53,20 +53,21 @@ impl Index {
     #[must_use]
     pub fn read(file: &Path) -> (Index, Option<String>) {
         let shown = file.display();
-        let size = fs::metadata(file).map(|metadata| metadata.len());
-        if size.is_ok_and(|size| size > LARGEST) {
-            return (
-                Index::default(),
-                Some(format!("{shown}: too large for an index, it is ignored")),
-            );
+        let ignored = |why: &str| {
+            let note = format!("{shown}: {why}, so no file is looked up in the index");
+            (Index::default(), Some(note))
+        };
+        match fs::metadata(file) {
+            Err(why) if why.kind() == io::ErrorKind::NotFound => return (Index::default(), None),
+            Err(why) => return ignored(&format!("cannot be read: {why}")),
+            // Reading a pipe could wait for ever.
+            Ok(metadata) if !metadata.is_file() => return ignored("not a regular file"),
+            Ok(metadata) if metadata.len() > LARGEST => return ignored("too large for an index"),
+            Ok(_) => {}
         }
         match fs::read(file) {
             Ok(bytes) => Index::parse(&bytes, &shown.to_string()),
-            Err(why) if why.kind() == io::ErrorKind::NotFound => (Index::default(), None),
-            Err(why) => (
-                Index::default(),
-                Some(format!("{shown}: the index cannot be read: {why}")),
-            ),
+            Err(why) => ignored(&format!("cannot be read: {why}")),
         }
     }
 
@@ -88,11 +89,11 @@ impl Index {
         let folder = fs::canonicalize(folder).map_err(|why| failed(folder, &why))?;
         let (found, mut remarks) = search(&folder)?;
         if let Some(parent) = file.parent() {
-            fs::create_dir_all(parent).map_err(|why| failed(parent, &why))?;
+            fs::create_dir_all(parent).map_err(|why| not_kept(parent, &why))?;
         }
         let lock = file.with_extension("lock");
         let held = File::create(&lock).and_then(|held| held.lock().map(|()| held));
-        let held = held.map_err(|why| failed(&lock, &why))?;
+        let held = held.map_err(|why| not_kept(&lock, &why))?;
         let (mut index, note) = Index::read(file);
         remarks.extend(note);
         index.files.retain(|path, _| !path.starts_with(&folder));
@@ -114,7 +115,7 @@ impl Index {
             };
             index.files.insert(path, entry);
         }
-        index.write(file).map_err(|why| failed(file, &why))?;
+        index.write(file).map_err(|why| not_kept(file, &why))?;
         drop(held);
         Ok(Indexed { files, remarks })
     }
@@ -193,6 +194,13 @@ fn stamp(path: &Path) -> Option<(u64, u64)> {
         Content::Dsym(files) => files.into_iter().next()?,
     };
     Some((fs::metadata(&file).ok()?.len(), open::changed(&file)?))
+}
+
+fn not_kept(path: &Path, why: &io::Error) -> SymbolError {
+    SymbolError {
+        path: path.display().to_string(),
+        kind: SymbolErrorKind::IndexNotKept(why.to_string()),
+    }
 }
 
 fn failed(path: &Path, why: &io::Error) -> SymbolError {
