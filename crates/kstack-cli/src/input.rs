@@ -1,5 +1,6 @@
 //! Reads what the user named, and says what could not be read.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -7,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use kstack::model::{Basis, Note, Report, Slide, SlideOf};
 use kstack::parse::{FORMATS, Format, Limits, join, parse, parse_as};
-use kstack::symbols::{CacheUse, Request, Role, SymbolSet};
+use kstack::symbols::{CacheUse, Request, Role, SymbolSet, SymbolSource};
 
 use crate::args::{InputArgs, SymbolArgs};
 use crate::exit::InputError;
@@ -262,6 +263,19 @@ pub(crate) fn save_answers(symbols: &SymbolSet) -> CacheUse {
         output::complain(remark);
     }
     done
+}
+
+/// Says which of the named symbol files changed under the answers, where no trace has a note of it.
+pub(crate) fn complain_about_rewritten(symbols: &SymbolSet) {
+    let named = symbols.files().iter();
+    let named = named.filter(|file| file.role != Role::Found);
+    let changed = named.flat_map(|file| &file.slices);
+    let changed: BTreeSet<String> = changed.flat_map(SymbolSource::rewritten).collect();
+    for path in changed {
+        output::complain(&format!(
+            "{path}: changed while it was read, so names from it may be wrong; run again when it is written"
+        ));
+    }
 }
 
 /// Says which symbol files could not be used, beside the answer that has them too.

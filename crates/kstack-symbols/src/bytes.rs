@@ -2,10 +2,12 @@
 
 use std::fmt;
 use std::ops::Range;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use memmap2::Mmap;
 
+use crate::open;
 use crate::stamp::Stamp;
 
 /// A part of a file's bytes. Clones share them.
@@ -16,16 +18,23 @@ pub(crate) struct Bytes {
 }
 
 enum File {
-    /// With what tells it from other files, where that is certain.
-    Mapped(Mmap, Option<Stamp>),
+    Mapped(Mmap, Opened),
     Owned(Vec<u8>),
 }
 
+/// A file as it was when it was opened.
+pub(crate) struct Opened {
+    pub(crate) path: PathBuf,
+    pub(crate) stamp: Option<Stamp>,
+    /// Whether the stamp would tell of any later change.
+    pub(crate) is_settled: bool,
+}
+
 impl Bytes {
-    pub(crate) fn mapped(map: Mmap, stamp: Option<Stamp>) -> Bytes {
+    pub(crate) fn mapped(map: Mmap, opened: Opened) -> Bytes {
         let range = 0..map.len();
         Bytes {
-            file: Arc::new(File::Mapped(map, stamp)),
+            file: Arc::new(File::Mapped(map, opened)),
             range,
         }
     }
@@ -71,9 +80,18 @@ impl Bytes {
     /// file that was changed just now.
     pub(crate) fn stamp(&self) -> Option<Stamp> {
         match &*self.file {
-            File::Mapped(_, stamp) => *stamp,
+            File::Mapped(_, opened) => opened.stamp.filter(|_| opened.is_settled),
             File::Owned(_) => None,
         }
+    }
+
+    /// The file, if it was written to since it was mapped: what was read of it may be of before and after.
+    pub(crate) fn rewritten(&self) -> Option<&Path> {
+        let File::Mapped(_, opened) = &*self.file else {
+            return None;
+        };
+        let now = open::stamp(&opened.path)?;
+        now.is_rewritten(&opened.stamp?).then_some(&opened.path)
     }
 
     /// Which part of the file they are.

@@ -8,7 +8,7 @@ use std::time::UNIX_EPOCH;
 use memmap2::Mmap;
 use walkdir::WalkDir;
 
-use crate::bytes::Bytes;
+use crate::bytes::{Bytes, Opened};
 use crate::slices::is_mach_o;
 use crate::stamp::Stamp;
 use crate::{SymbolError, SymbolErrorKind};
@@ -36,6 +36,11 @@ pub(crate) fn map(path: &Path) -> Result<Bytes, SymbolErrorKind> {
         return Err(SymbolErrorKind::Empty);
     }
     let stamp = Stamp::of(&metadata);
+    let opened = Opened {
+        path: path.to_owned(),
+        stamp,
+        is_settled: stamp.is_some_and(|stamp| stamp.is_settled()),
+    };
     #[expect(
         unsafe_code,
         reason = "a file mapped read-only can be changed by others while it is read; \
@@ -43,7 +48,13 @@ pub(crate) fn map(path: &Path) -> Result<Bytes, SymbolErrorKind> {
                   and every reader of them checks what it reads"
     )]
     let map = unsafe { Mmap::map(&file) };
-    map.map(|map| Bytes::mapped(map, stamp)).map_err(unreadable)
+    map.map(|map| Bytes::mapped(map, opened))
+        .map_err(unreadable)
+}
+
+/// What a file is like now; `None` where it is gone.
+pub(crate) fn stamp(path: &Path) -> Option<Stamp> {
+    Stamp::of(&fs::metadata(path).ok()?)
 }
 
 /// Reads an `Info.plist`; `None` where there is none.

@@ -244,6 +244,14 @@ impl SymbolSource {
         &self.knowledge().remarks
     }
 
+    /// Its files that were written to since they were opened, as an installer or a build that writes in
+    /// place does: what was read of them may be of two builds. Asks the file system anew.
+    #[must_use]
+    pub fn rewritten(&self) -> Vec<String> {
+        let files = self.parts.iter().filter_map(|part| part.bytes.rewritten());
+        files.map(|path| path.display().to_string()).collect()
+    }
+
     /// Opens a session of lookups. Cheap until the first lookup.
     #[must_use]
     pub fn names(&self) -> Names<'_> {

@@ -23,16 +23,30 @@ pub(crate) struct Stamp {
 }
 
 impl Stamp {
-    /// The stamp of an open file; `None` where it does not tell whether the file changes.
+    /// The stamp of a file; `None` where the system keeps no time of change.
     pub(crate) fn of(metadata: &Metadata) -> Option<Stamp> {
         let changed = metadata.modified().ok()?;
-        let age = SystemTime::now().duration_since(changed).ok()?;
-        let stamp = Stamp {
+        Some(Stamp {
             size: metadata.len(),
             changed: changed.duration_since(UNIX_EPOCH).ok()?,
             node: node(metadata),
-        };
-        (age >= SETTLED).then_some(stamp)
+        })
+    }
+
+    /// Whether another change would surely show: the last one is not of just now.
+    pub(crate) fn is_settled(&self) -> bool {
+        let changed = UNIX_EPOCH.checked_add(self.changed);
+        let age = changed.and_then(|changed| SystemTime::now().duration_since(changed).ok());
+        age.is_some_and(|age| age >= SETTLED)
+    }
+
+    /// Whether this is the same file with other contents. Another file that took its place by a rename is none:
+    /// who had the old one open still has it.
+    pub(crate) fn is_rewritten(&self, before: &Stamp) -> bool {
+        let [device, number, ..] = self.node;
+        let [device_before, number_before, ..] = before.node;
+        (device, number) == (device_before, number_before)
+            && (self.size, self.changed) != (before.size, before.changed)
     }
 }
 

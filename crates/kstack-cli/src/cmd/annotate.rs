@@ -99,6 +99,7 @@ pub(crate) fn run(args: &Annotate) -> anyhow::Result<Exit> {
     }
     .with_context(|| format!("annotating {}", args.text.display()))?;
     out.flush()?;
+    input::complain_about_rewritten(&symbols);
     input::save_answers(&symbols);
     Ok(exit)
 }

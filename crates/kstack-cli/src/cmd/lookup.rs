@@ -101,6 +101,7 @@ pub(crate) fn run(args: &Lookup) -> anyhow::Result<Exit> {
     }
     answer(&typed)?;
     stats.stage("name and write");
+    input::complain_about_rewritten(&symbols);
     let cache = input::save_answers(&symbols);
     stats.stage("keep answers");
     if args.stats {

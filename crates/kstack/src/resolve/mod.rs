@@ -26,6 +26,7 @@ mod members;
 mod named;
 mod place;
 mod prove;
+mod rewritten;
 mod session;
 mod slice;
 mod space;
@@ -97,8 +98,10 @@ pub fn resolve(report: Report, symbols: &SymbolSet, options: &ResolveOptions) ->
     let resolutions = lookup::resolutions(&report, &matched, &spaces);
     let entered = entered::entered(&report, &matched, &spaces, &resolutions);
     let guesses = guesses::guesses(&matched, &spaces, &resolutions);
+    let rewritten = rewritten::notes(&matched);
     let mut notes = matched.notes;
     notes.extend(symbols.remarks().iter().map(Note::new));
+    notes.extend(rewritten);
     notes.extend(spaces.overlaps(&matched.images));
     let mut trace = Trace {
         report,
