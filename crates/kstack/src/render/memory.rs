@@ -187,7 +187,7 @@ fn share(kind: &LeakKind<'_>, count: u64) -> String {
 fn write_more(all: usize, shown: Shown, out: &mut dyn Write) -> io::Result<()> {
     match all.saturating_sub(shown.most) {
         0 => Ok(()),
-        more => writeln!(out, "    … and {more} more; --all shows them"),
+        more => writeln!(out, "    … and {more} more; {} shows them", shown.rest),
     }
 }
 

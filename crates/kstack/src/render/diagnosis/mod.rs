@@ -26,12 +26,17 @@ use crate::diagnose::compare::Comparison;
 pub struct Shown {
     /// Things of each kind; the rest is counted.
     pub most: usize,
+    /// What shows the rest, as the output's reader would say it.
+    pub rest: &'static str,
 }
 
 impl Default for Shown {
     /// What a person reads.
     fn default() -> Shown {
-        Shown { most: 20 }
+        Shown {
+            most: 20,
+            rest: "--all",
+        }
     }
 }
 
@@ -39,7 +44,18 @@ impl Shown {
     /// Everything.
     #[must_use]
     pub fn all() -> Shown {
-        Shown { most: usize::MAX }
+        Shown {
+            most: usize::MAX,
+            ..Shown::default()
+        }
+    }
+
+    /// What fits a page, whose reader has not typed the command that made it.
+    pub(crate) fn on_a_page() -> Shown {
+        Shown {
+            rest: "kstack diagnose --all",
+            ..Shown::default()
+        }
     }
 }
 

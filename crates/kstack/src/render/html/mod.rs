@@ -14,6 +14,7 @@ mod hue;
 mod images;
 mod page;
 mod processes;
+mod source;
 mod summary;
 mod threads;
 mod waits;

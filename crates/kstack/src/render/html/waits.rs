@@ -10,7 +10,7 @@ use crate::render::stacks::PLAIN;
 
 pub(super) fn section(view: &View<'_>) -> io::Result<Markup> {
     let trace = view.document.options.trace_index.index;
-    let sections = waiting::sections(view.diagnosis, view.document, Shown::default(), PLAIN)?;
+    let sections = waiting::sections(view.diagnosis, view.document, Shown::on_a_page(), PLAIN)?;
     let told: Vec<_> = sections
         .iter()
         .filter(|section| !section.lines.is_empty())
