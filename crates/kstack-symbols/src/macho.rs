@@ -97,13 +97,20 @@ pub(crate) struct Stab<'a> {
 /// A path or a mangled name is shorter. Damaged entries may all point into one name without an end.
 const LONGEST_STAB: usize = 0x1000;
 
-/// A name for code from the symbol table.
+/// A name for code or data from the symbol table.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RawSymbol {
     pub(crate) address: u64,
     /// Offset of its name in the slice.
     pub(crate) name: usize,
     pub(crate) is_external: bool,
+}
+
+/// What a section holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Held {
+    Code,
+    Data,
 }
 
 impl Image {
@@ -349,8 +356,16 @@ impl Image {
         starts.is_some_and(|starts| !starts.is_empty())
     }
 
-    /// Symbols that name code: defined in a section of instructions, within it, no debugging entries.
-    pub(crate) fn symbols(&self, bytes: &[u8]) -> impl Iterator<Item = RawSymbol> {
+    /// Sections of data, those of debug information left out.
+    pub(crate) fn data(&self) -> impl Iterator<Item = Range<u64>> {
+        let sections = self.segments.iter().flat_map(|segment| &segment.sections);
+        let data = sections.filter(|section| !section.is_code);
+        data.map(|section| section.range.start.0..section.range.end.0)
+    }
+
+    /// Symbols that name code, or those that name data: defined in such a section, within it, no
+    /// debugging entries.
+    pub(crate) fn symbols(&self, held: Held, bytes: &[u8]) -> impl Iterator<Item = RawSymbol> {
         let table = self.symtab.unwrap_or_default();
         let size = Nlist::size_with(&self.ctx);
         let start = to_usize(table.symoff);
@@ -364,8 +379,9 @@ impl Image {
                     return None;
                 }
                 let section = self.sections.get(symbol.n_sect.checked_sub(1)?)?;
-                let names_code = section.is_code && section.range.contains(&symbol.n_value);
-                names_code.then_some(RawSymbol {
+                let is_held = section.is_code == (held == Held::Code);
+                let is_there = is_held && section.range.contains(&symbol.n_value);
+                is_there.then_some(RawSymbol {
                     address: symbol.n_value,
                     name: names.checked_add(symbol.n_strx)?,
                     is_external: symbol.is_global(),

@@ -11,6 +11,7 @@ use crate::bounds::{self, Bounds, Hints};
 use crate::cache::{Cache, Entry, identity};
 use crate::callsites::Code;
 use crate::collection::Collection;
+use crate::data::Data;
 use crate::debug_map::{DebugMap, Place};
 use crate::dwarf::Dwarf;
 use crate::macho::Image;
@@ -157,6 +158,7 @@ pub struct SymbolSource {
     linked_at: VmAddr,
     segments: Vec<Segment>,
     table: OnceLock<Table>,
+    data: OnceLock<Data>,
     bounds: OnceLock<Bounds>,
     debug_map: OnceLock<DebugMap>,
     /// Where object files of the build may be, besides where the linker had them.
@@ -190,6 +192,7 @@ impl SymbolSource {
             identity,
             parts,
             table: OnceLock::new(),
+            data: OnceLock::new(),
             bounds: OnceLock::new(),
             debug_map: OnceLock::new(),
             folders: Arc::from([]),
@@ -301,6 +304,10 @@ impl SymbolSource {
             }
             table
         })
+    }
+
+    pub(crate) fn data(&self) -> &Data {
+        self.data.get_or_init(|| Data::of(&self.parts))
     }
 
     /// Says where answers are kept between runs.

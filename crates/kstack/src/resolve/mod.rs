@@ -12,6 +12,7 @@
 //! Nothing fails: every frame without a name carries a [`Why`], every file
 //! that is not used a reason.
 
+mod awaited;
 mod chains;
 mod clues;
 mod entered;
@@ -32,6 +33,7 @@ mod trace;
 mod variants;
 mod walks;
 
+pub use awaited::Awaited;
 pub use entered::Entered;
 pub use evidence::{Agreement, Contradiction, Evidence, Verdict};
 pub use infer::{Candidate, Inference, Outcome};
@@ -95,6 +97,7 @@ pub fn resolve(report: Report, symbols: &SymbolSet, options: &ResolveOptions) ->
     let spaces = space::lay_out(&matched.images);
     let resolutions = lookup::resolutions(&report, &matched, &spaces);
     let entered = entered::entered(&report, &matched, &spaces, &resolutions);
+    let awaited = awaited::awaited(&report, &matched, &spaces);
     let mut notes = matched.notes;
     notes.extend(symbols.remarks().iter().map(Note::new));
     notes.extend(spaces.overlaps(&matched.images));
@@ -106,6 +109,7 @@ pub fn resolve(report: Report, symbols: &SymbolSet, options: &ResolveOptions) ->
         contradictions: proof.contradictions(),
         inferences: proof.inferences,
         entered,
+        awaited,
         resolutions,
     };
     lookup::count_frames(&mut trace);

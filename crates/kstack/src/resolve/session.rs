@@ -91,6 +91,7 @@ impl<'a> Session<'a> {
             notes: self.matched.notes,
             inferences: Vec::new(),
             entered: HashMap::default(),
+            awaited: BTreeMap::new(),
             contradictions: HashMap::default(),
             resolutions: HashMap::default(),
         }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use kstack_model::{Fact, Note, Said, Side, Stack, Value};
+use kstack_model::{Address, Fact, Note, Said, Side, Stack, Value};
 use kstack_symbols::{Excerpt, SourceFrame};
 use kstack_synth::hostile;
 use proptest::prelude::*;
@@ -94,8 +94,10 @@ pub(super) fn named_everywhere(name: &str) -> Trace {
             thread.name = own();
             thread.queue = own();
             thread.facts = vec![fact.clone()];
+            thread.wait_event = Some(Address(ZFS));
         }
     }
+    trace.awaited = [(Address(ZFS), sample::awaited(2, name))].into();
     trace
 }
 

@@ -85,6 +85,9 @@ fn everything() -> Trace {
         ..Said::default()
     };
     thread.stacks[0].frames[0].said = Some(Arc::new(said));
+    let thread = &mut trace.report.processes[1].threads[0];
+    thread.wait_event = Some(kstack_model::Address(ZFS));
+    trace.awaited = [(kstack_model::Address(ZFS), sample::awaited(2, "arc_lock"))].into();
     trace.report.processes[1].path = Some("/sbin/zpool".to_owned());
     trace
 }
