@@ -8,6 +8,7 @@ use std::io::{self, Write};
 
 use kstack_model::{self as model, Basis, Position, Side, SlideOf, StackEnd};
 use kstack_symbols::{Certainty, Made, Named, SourceFrame};
+use serde::Serialize;
 
 use super::words;
 use super::{RenderOptions, Renderer, TraceIndex, wire};
@@ -55,8 +56,8 @@ pub(crate) fn write_images(
 }
 
 /// One document; the several of one run are one array.
-fn write_document(
-    document: &wire::Document<'_>,
+pub(super) fn write_document(
+    document: &impl Serialize,
     TraceIndex { index, of }: TraceIndex,
     out: &mut dyn Write,
 ) -> io::Result<()> {

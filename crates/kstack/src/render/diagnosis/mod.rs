@@ -2,7 +2,7 @@
 //!
 //! What is shown is decided once, as sections of plain lines; text prints
 //! them as they are and Markdown puts each into a fence, where nothing in
-//! them is markup. JSON is made from the diagnosis itself.
+//! them is markup. JSON and the page are made from the diagnosis itself.
 
 mod comparison;
 mod json;
@@ -16,6 +16,7 @@ use std::io::{self, Write};
 use super::RenderOptions;
 use super::document::{self, Document};
 use super::escape::{CodeSpan, Whole};
+use super::html;
 use super::markdown::write_fence;
 use super::stacks::{COLORS, PLAIN, write_fields};
 use crate::diagnose::Diagnosis;
@@ -124,7 +125,26 @@ pub fn write_markdown(
     write_fenced_sections(&sections, out)
 }
 
-/// Writes a diagnosis for programs.
+/// Writes a diagnosis as a page for the browser: that of its trace, with everything in it.
+///
+/// # Errors
+///
+/// Those of the writer.
+pub fn write_html(
+    diagnosis: &Diagnosis<'_>,
+    options: &RenderOptions,
+    shown: Shown,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let most = Shown::on_a_page();
+    let shown = Shown {
+        most: shown.most,
+        ..most
+    };
+    html::write_diagnosed(diagnosis, options, shown, out)
+}
+
+/// Writes a diagnosis for programs. Those of several traces are one array.
 ///
 /// # Errors
 ///
@@ -175,7 +195,7 @@ pub fn write_comparison_markdown(
     write_fenced_sections(&sections, out)
 }
 
-/// Writes what changed between two reports, for programs.
+/// Writes what changed between two reports, for programs. Several comparisons are one array.
 ///
 /// # Errors
 ///
@@ -184,9 +204,10 @@ pub fn write_comparison_json(
     before: &Diagnosis<'_>,
     after: &Diagnosis<'_>,
     comparison: &Comparison,
+    options: &RenderOptions,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    json::write_comparison(before, after, comparison, out)
+    json::write_comparison(before, after, comparison, options, out)
 }
 
 fn write_sections(

@@ -26,6 +26,7 @@ use std::ptr;
 use kstack_model::Thread;
 
 use self::hue::Hues;
+use super::diagnosis::Shown;
 use super::document::Document;
 use super::{RenderOptions, Renderer};
 use crate::diagnose::{Diagnosis, ThreadIndex, diagnose};
@@ -38,12 +39,20 @@ pub(crate) const RENDERER: Renderer = Renderer {
     write,
 };
 
-/// Several traces are articles of one page: the first opens it, the last closes it.
 fn write(trace: &Trace, options: &RenderOptions, out: &mut dyn Write) -> io::Result<()> {
+    write_diagnosed(&diagnose(trace), options, Shown::on_a_page(), out)
+}
+
+/// Several traces are articles of one page: the first opens it, the last closes it.
+pub(super) fn write_diagnosed(
+    diagnosis: &Diagnosis<'_>,
+    options: &RenderOptions,
+    shown: Shown,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     let place = options.trace_index;
-    let diagnosis = diagnose(trace);
-    let document = Document::with_fingerprint(trace, options, diagnosis.fingerprint);
-    let view = View::new(&document, &diagnosis);
+    let document = Document::with_fingerprint(diagnosis.trace, options, diagnosis.fingerprint);
+    let view = View::new(&document, diagnosis);
     if place.index <= 1 {
         page::open(&document, out)?;
     }
@@ -51,7 +60,7 @@ fn write(trace: &Trace, options: &RenderOptions, out: &mut dyn Write) -> io::Res
     let cards = cards::of(&view)?;
     let parts = [
         summary::section(&view, &cards),
-        waits::section(&view)?,
+        waits::section(&view, shown)?,
         threads::section(&view, &cards),
         flame::section(&view),
         processes::section(&view),

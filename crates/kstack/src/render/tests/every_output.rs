@@ -75,10 +75,10 @@ const OUTPUTS: &[(&str, Kind, Write)] = &[
         let both = compare(&before, &after);
         diagnosis::write_comparison_markdown(&before, &after, &both, options, Shown::default(), out)
     }),
-    ("diff as JSON", Kind::Json, |trace, _, out| {
+    ("diff as JSON", Kind::Json, |trace, options, out| {
         let (before, after) = (diagnose(trace), diagnose(trace));
         let both = compare(&before, &after);
-        diagnosis::write_comparison_json(&before, &after, &both, out)
+        diagnosis::write_comparison_json(&before, &after, &both, options, out)
     }),
     ("leaks", Kind::Terminal, |trace, options, out| {
         memory::write_leaks(trace, &Leaks::of(trace), options, Shown::default(), out)

@@ -9,7 +9,9 @@ use kstack_synth::hostile;
 use super::hostile::named_everywhere;
 use super::sample::{self, Answer, KERNEL, SPL, named, source};
 use super::*;
+use crate::diagnose::diagnose;
 use crate::render::TraceIndex;
+use crate::render::diagnosis::{Shown, write_html};
 use crate::render::escape::{Visible, is_hidden};
 use crate::select::Selection;
 
@@ -126,6 +128,24 @@ fn what_a_page_leaves_out_is_said_with_the_command_that_shows_it() {
         "{}",
         body(&page)
     );
+}
+
+#[test]
+fn the_page_of_a_diagnosis_is_that_of_its_trace_and_can_leave_out_nothing() {
+    let trace = waiting(90, |id| (id % 3 == 1).then_some(id + 1));
+    let diagnosed = |shown| {
+        let mut out = Vec::new();
+        write_html(
+            &diagnose(&trace),
+            &RenderOptions::default(),
+            shown,
+            &mut out,
+        )
+        .unwrap();
+        String::from_utf8(out).unwrap()
+    };
+    assert!(diagnosed(Shown::default()) == page(&trace));
+    assert!(!diagnosed(Shown::all()).contains("more; kstack diagnose"));
 }
 
 #[test]
