@@ -28,6 +28,7 @@ pub mod memory;
 mod paths;
 pub mod place;
 mod stacks;
+mod standing;
 mod text;
 mod wire;
 mod words;

@@ -19,15 +19,14 @@ mod summary;
 mod threads;
 mod waits;
 
-use std::collections::HashMap;
 use std::io::{self, Write};
-use std::ptr;
 
 use kstack_model::Thread;
 
 use self::hue::Hues;
 use super::diagnosis::Shown;
 use super::document::Document;
+use super::standing::Standings;
 use super::{RenderOptions, Renderer};
 use crate::diagnose::{Diagnosis, ThreadIndex, diagnose};
 use crate::resolve::Trace;
@@ -83,22 +82,18 @@ struct View<'a> {
     document: &'a Document<'a>,
     diagnosis: &'a Diagnosis<'a>,
     hues: Hues,
-    /// Which entry of the diagnosis a thread of the document is.
-    indexes: HashMap<*const Thread, ThreadIndex>,
+    standings: Standings,
     /// Whether the thread is on the page, and not left out by the selection.
     shown: Vec<bool>,
 }
 
 impl<'a> View<'a> {
     fn new(document: &'a Document<'a>, diagnosis: &'a Diagnosis<'a>) -> View<'a> {
-        let threads = diagnosis.threads.all.iter().zip(0..);
         let mut view = View {
             document,
             diagnosis,
             hues: Hues::of(document),
-            indexes: threads
-                .map(|(entry, index)| (ptr::from_ref(entry.thread), index))
-                .collect(),
+            standings: Standings::of(diagnosis),
             shown: vec![false; diagnosis.threads.all.len()],
         };
         for process in &document.processes {
@@ -112,8 +107,9 @@ impl<'a> View<'a> {
         view
     }
 
+    /// Which entry of the diagnosis a thread of the document is.
     fn index(&self, thread: &Thread) -> Option<ThreadIndex> {
-        self.indexes.get(&ptr::from_ref(thread)).copied()
+        self.standings.index(thread)
     }
 
     /// An id in the page: no two traces share one.
