@@ -54,29 +54,92 @@ fn every_sample_prints_what_it_should() {
 }
 
 #[test]
-fn every_json_output_fits_the_schema() {
-    let mut schemas = boon::Schemas::new();
-    let mut compiler = boon::Compiler::new();
-    let path = root().join("docs/schema/kstack-1.schema.json");
-    let schema = compiler
-        .compile(&path.to_string_lossy(), &mut schemas)
-        .unwrap();
+fn every_json_output_fits_its_schema() {
+    let mut schemas = Schemas::read();
     for (folder, case) in cases() {
-        // A dump has the shape of the file it dumps; what is concluded from traces has shapes of its own.
-        let others = ["diagnose", "diff", "dump", "leaks", "zones"];
-        let is_trace =
-            |run: &&Run| run.expect.ends_with(".json") && !others.contains(&&*run.args[0]);
-        for run in case.run.iter().filter(is_trace) {
+        let is_json = |run: &&Run| run.expect.ends_with(".json");
+        for run in case.run.iter().filter(is_json) {
+            let Some(schema) = schema_of(&run.args[0]) else {
+                continue;
+            };
             let value = serde_json::from_slice(&run_in(&folder, run).stdout).unwrap();
-            if let Err(why) = schemas.validate(&value, schema) {
+            if let Some(why) = schemas.objection(schema, &value) {
                 panic!(
-                    "{}: {} does not fit the schema: {why:#}",
+                    "{}: {} does not fit {schema}: {why}",
                     name(&folder),
                     run.expect
                 );
             }
         }
     }
+}
+
+/// The schema of a command's JSON; a dump has the shape of the file it dumps.
+fn schema_of(command: &str) -> Option<&'static str> {
+    match command {
+        "diagnose" => Some("kstack-diagnosis-1.schema.json"),
+        "diff" => Some("kstack-comparison-1.schema.json"),
+        "zones" => Some("kstack-zones-1.schema.json"),
+        "leaks" => Some("kstack-leaks-1.schema.json"),
+        "dump" => None,
+        _ => Some("kstack-1.schema.json"),
+    }
+}
+
+/// The schemas of `docs/schema`, which refer to each other.
+struct Schemas {
+    compiler: boon::Compiler,
+    compiled: boon::Schemas,
+}
+
+impl Schemas {
+    fn read() -> Schemas {
+        let mut compiler = boon::Compiler::new();
+        for path in entries(&root().join("docs/schema")) {
+            let schema: serde_json::Value =
+                serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+            let id = Schemas::id(name(&path));
+            assert_eq!(schema["$id"], id, "{}", path.display());
+            compiler.add_resource(&id, schema).unwrap();
+        }
+        Schemas {
+            compiler,
+            compiled: boon::Schemas::new(),
+        }
+    }
+
+    fn id(file: &str) -> String {
+        format!("https://kstack-rs.github.io/kstack/schema/{file}")
+    }
+
+    /// What is wrong with a document.
+    fn objection(&mut self, file: &str, document: &serde_json::Value) -> Option<String> {
+        let id = Schemas::id(file);
+        let schema = self.compiler.compile(&id, &mut self.compiled).unwrap();
+        let found = self.compiled.validate(document, schema);
+        found.err().map(|why| format!("{why:#}"))
+    }
+}
+
+#[test]
+fn every_schema_has_a_sample_and_refuses_what_it_does_not_describe() {
+    let mut schemas = Schemas::read();
+    let mut tried = BTreeSet::new();
+    for (folder, case) in cases() {
+        for run in case.run.iter().filter(|run| run.expect.ends_with(".json")) {
+            let Some(schema) = schema_of(&run.args[0]).filter(|schema| tried.insert(*schema))
+            else {
+                continue;
+            };
+            let golden = fs::read(folder.join("expect").join(&run.expect)).unwrap();
+            let mut document: serde_json::Value = serde_json::from_slice(&golden).unwrap();
+            document["unheard of"] = true.into();
+            assert!(schemas.objection(schema, &document).is_some(), "{schema}");
+        }
+    }
+    let all = entries(&root().join("docs/schema"));
+    let all: BTreeSet<&str> = all.iter().map(|path| name(path)).collect();
+    assert_eq!(tried, all);
 }
 
 #[test]

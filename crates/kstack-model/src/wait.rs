@@ -175,6 +175,12 @@ impl WaitType {
     pub fn has_thread_owner(self) -> bool {
         matches!(self.0, 0x1 | 0x7..=0xb | 0x10 | 0x12..=0x14 | 0x1e | 0x1f)
     }
+
+    /// Whether it is a lock of user space: its context is an address of the process.
+    #[must_use]
+    pub fn is_of_user_space(self) -> bool {
+        matches!(self.0, 0xa..=0xe | 0x10)
+    }
 }
 
 impl WaitInfo {

@@ -97,7 +97,7 @@ pub(crate) struct Stab<'a> {
 /// A path or a mangled name is shorter. Damaged entries may all point into one name without an end.
 const LONGEST_STAB: usize = 0x1000;
 
-/// A name for code from the symbol table.
+/// A name for code or data from the symbol table.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RawSymbol {
     pub(crate) address: u64,
@@ -113,6 +113,13 @@ pub(crate) struct DataSymbol {
     /// Offset of its name in the slice.
     pub(crate) name: usize,
     pub(crate) section_end: u64,
+}
+
+/// What a section holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Held {
+    Code,
+    Data,
 }
 
 impl Image {
@@ -363,10 +370,21 @@ impl Image {
         starts.is_some_and(|starts| !starts.is_empty())
     }
 
-    /// Symbols that name code: defined in a section of instructions, within it, no debugging entries.
-    pub(crate) fn symbols(&self, bytes: &[u8]) -> impl Iterator<Item = RawSymbol> {
+    /// Sections of data, those of debug information left out.
+    pub(crate) fn data(&self) -> impl Iterator<Item = Range<u64>> {
+        let sections = self.segments.iter().flat_map(|segment| &segment.sections);
+        let data = sections.filter(|section| !section.is_code);
+        data.map(|section| section.range.start.0..section.range.end.0)
+    }
+
+    /// Symbols that name code, or those that name data: defined in such a section, within it, no
+    /// debugging entries.
+    pub(crate) fn symbols(&self, held: Held, bytes: &[u8]) -> impl Iterator<Item = RawSymbol> {
         let symbols = self.defined(bytes);
-        symbols.filter_map(|(symbol, section)| section.is_code.then_some(symbol))
+        symbols.filter_map(move |(symbol, section)| {
+            let is_held = section.is_code == (held == Held::Code);
+            is_held.then_some(symbol)
+        })
     }
 
     /// Symbols of data, each with the end of its section.

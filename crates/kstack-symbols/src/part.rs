@@ -24,9 +24,18 @@ pub(crate) struct Part {
 impl Part {
     /// Sections of instructions, at the addresses of the source.
     pub(crate) fn code(&self) -> impl Iterator<Item = Range<u64>> {
-        self.image.code().filter_map(|range| {
-            let start = self.shift.back(range.start)?;
-            Some(start..start.saturating_add(range.end - range.start))
-        })
+        let code = self.image.code();
+        code.filter_map(|range| self.at_source(range))
+    }
+
+    /// Sections of data, at the addresses of the source.
+    pub(crate) fn data(&self) -> impl Iterator<Item = Range<u64>> {
+        let data = self.image.data();
+        data.filter_map(|range| self.at_source(&range))
+    }
+
+    fn at_source(&self, range: &Range<u64>) -> Option<Range<u64>> {
+        let start = self.shift.back(range.start)?;
+        Some(start..start.saturating_add(range.end.saturating_sub(range.start)))
     }
 }

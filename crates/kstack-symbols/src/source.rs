@@ -12,6 +12,7 @@ use crate::cache::{Cache, Entry, identity};
 use crate::callsites::Code;
 use crate::classes::{Classes, Virtual};
 use crate::collection::Collection;
+use crate::data::Data;
 use crate::debug_map::{DebugMap, Place};
 use crate::dwarf::Dwarf;
 use crate::macho::Image;
@@ -158,6 +159,7 @@ pub struct SymbolSource {
     linked_at: VmAddr,
     segments: Vec<Segment>,
     table: OnceLock<Table>,
+    data: OnceLock<Data>,
     bounds: OnceLock<Bounds>,
     classes: OnceLock<Classes>,
     debug_map: OnceLock<DebugMap>,
@@ -192,6 +194,7 @@ impl SymbolSource {
             identity,
             parts,
             table: OnceLock::new(),
+            data: OnceLock::new(),
             bounds: OnceLock::new(),
             classes: OnceLock::new(),
             debug_map: OnceLock::new(),
@@ -334,6 +337,10 @@ impl SymbolSource {
             }
             table
         })
+    }
+
+    pub(crate) fn data(&self) -> &Data {
+        self.data.get_or_init(|| Data::of(&self.parts))
     }
 
     /// Says where answers are kept between runs.

@@ -1,19 +1,22 @@
-//! Names of code by address, from symbol tables, exports and function starts.
+//! Names of code, and names of data, by address, from symbol tables, exports and function starts.
+
+use std::ops::Range;
 
 use kstack_model::VmAddr;
 
 use crate::Certainty;
 use crate::exports::exports;
+use crate::macho::Held;
 use crate::part::Part;
 
-/// Names of code, sorted by address.
+/// Names of code or of data, sorted by address.
 #[derive(Debug, Default)]
 pub(crate) struct Table {
     symbols: Vec<Symbol>,
     /// Starts of functions in ascending order; empty where no file lists them.
     starts: Vec<u64>,
-    /// Sections of instructions in ascending order.
-    code: Vec<(u64, u64)>,
+    /// The sections that hold them, in ascending order.
+    sections: Vec<(u64, u64)>,
 }
 
 /// The best name at an address.
@@ -42,37 +45,35 @@ pub(crate) struct Found<'a> {
 }
 
 impl Table {
-    /// The names of all files of one build together: a dSYM's table is richer than a shipped kext's.
+    /// The names of code of all files of one build together: a dSYM's table is richer than a shipped kext's.
     pub(crate) fn of(parts: &[Part]) -> Table {
-        let mut candidates = Vec::new();
         let mut starts = Vec::new();
-        let mut code = Vec::new();
-        for (file, part) in parts.iter().enumerate() {
-            let (image, bytes) = (&part.image, part.bytes.as_slice());
-            for symbol in image.symbols(bytes) {
-                let Some(address) = part.shift.back(symbol.address) else {
-                    continue;
-                };
-                let name = text_at(bytes, symbol.name, RANKED);
-                candidates.push(Candidate {
-                    address,
-                    rank: Rank::of(name, symbol.is_external),
-                    file,
-                    offset: symbol.name,
-                });
-            }
-            let listed = image.function_starts(bytes).into_iter();
+        for part in parts {
+            let listed = part.image.function_starts(part.bytes.as_slice());
+            let listed = listed.into_iter();
             starts.extend(listed.filter_map(|start| part.shift.back(start)));
-            code.extend(part.code().map(|range| (range.start, range.end)));
         }
-        sort(&mut code);
+        let code = sections(parts.iter().flat_map(Part::code));
         starts.retain(|&start| section_of(&code, start).is_some());
         sort(&mut starts);
-        let exported = exported(parts, &code);
-        let mut table = Table {
-            symbols: best(candidates),
+        Table {
             starts,
-            code,
+            ..Table::holding(Held::Code, code, parts)
+        }
+    }
+
+    /// The names of data, likewise.
+    pub(crate) fn of_data(parts: &[Part]) -> Table {
+        let data = sections(parts.iter().flat_map(Part::data));
+        Table::holding(Held::Data, data, parts)
+    }
+
+    fn holding(held: Held, sections: Vec<(u64, u64)>, parts: &[Part]) -> Table {
+        let exported = exported(parts, &sections);
+        let mut table = Table {
+            symbols: best(candidates(held, parts)),
+            starts: Vec::new(),
+            sections,
         };
         table.add_exports(exported);
         table
@@ -83,7 +84,7 @@ impl Table {
     /// A name never reaches past the section it lies in, nor into the next
     /// function where the starts of functions are known.
     pub(crate) fn at(&self, address: u64) -> Option<Found<'_>> {
-        let section = section_of(&self.code, address)?;
+        let section = section_of(&self.sections, address)?;
         let symbol = last_at_or_below(&self.symbols, address, |symbol| symbol.address)
             .filter(|symbol| symbol.address >= section.0);
         let start = last_at_or_below(&self.starts, address, |&start| start)
@@ -104,6 +105,16 @@ impl Table {
             (Some(symbol), None) => Some(symbol.found(Certainty::Nearest)),
             (None, None) => None,
         }
+    }
+
+    /// The first name behind an address that lies in the same section.
+    pub(crate) fn next_in_section(&self, address: u64) -> Option<u64> {
+        let section = section_of(&self.sections, address)?;
+        let next = self
+            .symbols
+            .partition_point(|symbol| symbol.address <= address);
+        let next = self.symbols.get(next)?.address;
+        (next < section.1).then_some(next)
     }
 
     /// Every address that has a name.
@@ -201,6 +212,32 @@ impl Rank<'_> {
     }
 }
 
+fn candidates(held: Held, parts: &[Part]) -> Vec<Candidate<'_>> {
+    let mut candidates = Vec::new();
+    for (file, part) in parts.iter().enumerate() {
+        let bytes = part.bytes.as_slice();
+        for symbol in part.image.symbols(held, bytes) {
+            let Some(address) = part.shift.back(symbol.address) else {
+                continue;
+            };
+            let name = text_at(bytes, symbol.name, RANKED);
+            candidates.push(Candidate {
+                address,
+                rank: Rank::of(name, symbol.is_external),
+                file,
+                offset: symbol.name,
+            });
+        }
+    }
+    candidates
+}
+
+fn sections(ranges: impl Iterator<Item = Range<u64>>) -> Vec<(u64, u64)> {
+    let mut sections = ranges.map(|range| (range.start, range.end)).collect();
+    sort(&mut sections);
+    sections
+}
+
 fn best(mut candidates: Vec<Candidate<'_>>) -> Vec<Symbol> {
     candidates.retain(|candidate| !candidate.rank.name.is_empty());
     // The sort is stable, so of equal names that of the binary is taken.
@@ -216,7 +253,7 @@ fn best(mut candidates: Vec<Candidate<'_>>) -> Vec<Symbol> {
     best.collect()
 }
 
-fn exported(parts: &[Part], code: &[(u64, u64)]) -> Vec<Symbol> {
+fn exported(parts: &[Part], sections: &[(u64, u64)]) -> Vec<Symbol> {
     let mut symbols = Vec::new();
     for part in parts {
         let trie = part.image.export_trie(part.bytes.as_slice());
@@ -225,7 +262,7 @@ fn exported(parts: &[Part], code: &[(u64, u64)]) -> Vec<Symbol> {
             let Some(address) = part.shift.back(linked) else {
                 continue;
             };
-            if section_of(code, address).is_some() && !name.is_empty() {
+            if section_of(sections, address).is_some() && !name.is_empty() {
                 let name = Name::Own(name);
                 symbols.push(Symbol { address, name });
             }

@@ -244,6 +244,37 @@ pub(super) fn without_script(browser: &mut Chromium, page: &Path) -> Result<()> 
     is_silent(browser, page)
 }
 
+/// The source below a frame is folded, unfolds by the keyboard, is found, and stands on paper.
+pub(super) fn shows_sources(browser: &mut Chromium, page: &Path) -> Result<()> {
+    const OPEN: &str = "document.querySelectorAll('details.source[open]').length";
+    const SEEN: &str = "[...document.querySelectorAll('.source mark')]\
+                        .filter(line => line.checkVisibility({ contentVisibilityAuto: true })).length";
+    browser.size(1280, 900)?;
+    browser.open(page)?;
+    is(browser, OPEN, 0)?;
+    is(browser, SEEN, 0)?;
+    browser.value("document.querySelector('.source summary').focus()")?;
+    browser.press("Enter")?;
+    is(browser, OPEN, 1)?;
+    is(browser, SEEN, 1)?;
+    browser.press("Enter")?;
+    is(browser, OPEN, 0)?;
+    // A search unfolds the source that holds what is looked for, and folds it when it ends.
+    let line = "document.querySelector('.source mark').textContent.split('|')[1].trim()";
+    let line = browser.value(line)?;
+    set(browser, "q", line.as_str().context("a line of the source")?)?;
+    truth(browser, &format!("{OPEN} > 0"), page)?;
+    browser.press("Escape")?;
+    is(browser, OPEN, 0)?;
+    let all = browser.value("document.querySelectorAll('.source mark').length")?;
+    browser.call("Emulation.setEmulatedMedia", json!({ "media": "print" }))?;
+    // What was never drawn is seen from the next drawing on.
+    browser.value(PAUSE)?;
+    is(browser, SEEN, all)?;
+    browser.call("Emulation.setEmulatedMedia", json!({ "media": "" }))?;
+    is_silent(browser, page)
+}
+
 /// On paper the tools are gone and dark is light.
 pub(super) fn on_paper(browser: &mut Chromium, page: &Path) -> Result<()> {
     browser.open(page)?;

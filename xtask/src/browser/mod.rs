@@ -64,6 +64,8 @@ fn check_with(root: &Path, program: &str) -> Result<()> {
         ["zpool-hang", "kcdata-deadlock"].map(|name| folder.join(name).with_extension("html"));
     checks::uses(&mut browser, &hang)?;
     checks::follows_a_wait(&mut browser, &deadlock)?;
+    let sources = pages::with_sources(root, &folder, "zpool-hang")?;
+    checks::shows_sources(&mut browser, &sources)?;
     checks::without_script(&mut browser, &hang)?;
     checks::on_paper(&mut browser, &hang)?;
     checks::hostile_page(&mut browser, &pages::hostile(&folder)?)?;
@@ -72,7 +74,7 @@ fn check_with(root: &Path, program: &str) -> Result<()> {
     screenshots::take(
         &mut browser,
         &folder,
-        &[hang, deadlock, folder.join("large.html")],
+        &[hang, deadlock, sources, folder.join("large.html")],
     )?;
     println!(
         "browser: all is well; screenshots are in {}",

@@ -34,29 +34,51 @@ pub(super) fn samples(root: &Path, folder: &Path) -> Result<Vec<PathBuf>> {
     samples.sort();
     let mut pages = Vec::new();
     for sample in samples.into_iter().filter(|path| path.is_dir()) {
-        let case: Case = toml::from_str(&fs::read_to_string(sample.join("case.toml"))?)?;
-        let is_trace = |run: &&Run| {
-            let command = run.args.first().map(String::as_str);
-            matches!(command, Some("symbolicate" | "show"))
-                && !run.args.iter().any(|arg| arg == "--format")
-        };
-        let Some(run) = case.run.iter().find(is_trace) else {
-            continue;
-        };
         let name = sample.file_name().context("a sample has a name")?;
         let page = folder.join(name).with_extension("html");
-        let output = tool(root.join("target/debug/kstack"))
-            .current_dir(&sample)
-            .args(&run.args)
-            .args(["--format", "html", "--output"])
-            .arg(&page)
-            .output()?;
-        let said = String::from_utf8_lossy(&output.stderr);
-        ensure!(page.is_file(), "{}: {said}", sample.display());
-        pages.push(page);
+        if write_first(root, &sample, |_| true, &page)? {
+            pages.push(page);
+        }
     }
     ensure!(!pages.is_empty(), "no sample makes a page");
     Ok(pages)
+}
+
+/// The page of the run of a sample that shows the sources.
+pub(super) fn with_sources(root: &Path, folder: &Path, sample: &str) -> Result<PathBuf> {
+    let page = folder.join(format!("{sample}-sources.html"));
+    let shows_sources = |run: &Run| run.args.iter().any(|arg| arg == "--source");
+    let sample = root.join("samples").join(sample);
+    let is_written = write_first(root, &sample, shows_sources, &page)?;
+    ensure!(is_written, "{}: no run has --source", sample.display());
+    Ok(page)
+}
+
+/// Writes the page of a sample's first run that makes a trace for people and `fits`.
+fn write_first(
+    root: &Path,
+    sample: &Path,
+    fits: impl Fn(&Run) -> bool,
+    page: &Path,
+) -> Result<bool> {
+    let case: Case = toml::from_str(&fs::read_to_string(sample.join("case.toml"))?)?;
+    let is_trace = |run: &&Run| {
+        let command = run.args.first().map(String::as_str);
+        matches!(command, Some("symbolicate" | "show"))
+            && !run.args.iter().any(|arg| arg == "--format")
+    };
+    let Some(run) = case.run.iter().filter(is_trace).find(|run| fits(run)) else {
+        return Ok(false);
+    };
+    let output = tool(root.join("target/debug/kstack"))
+        .current_dir(sample)
+        .args(&run.args)
+        .args(["--format", "html", "--output"])
+        .arg(page)
+        .output()?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    ensure!(page.is_file(), "{}: {said}", sample.display());
+    Ok(true)
 }
 
 /// A page on which each hostile name is a process, a thread, an image, a function and a file.

@@ -10,7 +10,7 @@ use kstack::render::{RenderOptions, TraceIndex};
 
 use crate::args::{InputArgs, OutputArgs, RedactArgs, SymbolArgs};
 use crate::exit::Exit;
-use crate::input::Unjoined;
+use crate::stats::Stats;
 use crate::{input, output, progress};
 
 /// Say who waits for whom, what is stuck, and what is missing.
@@ -19,6 +19,7 @@ use crate::{input, output, progress};
 Examples:
   kstack diagnose stackshot.log --kext spl.kext --kext zfs.kext --kextstat kextstat.txt
   kstack diagnose hang.kcdata --symbols ~/builds --format markdown -o report.md
+  kstack diagnose hang.kcdata --symbols ~/builds --format html -o hang.html
   kstack diagnose Kernel.panic --format json")]
 pub(crate) struct Diagnose {
     /// The reports; - for standard input
@@ -53,53 +54,45 @@ pub(crate) enum Format {
     Text,
     /// For an issue tracker
     Markdown,
+    /// For the browser: the page of `kstack symbolicate`, which has the diagnosis in it
+    Html,
     /// For programs
     Json,
 }
 
 pub(crate) fn run(args: &Diagnose) -> anyhow::Result<Exit> {
-    let mut inputs = Vec::new();
-    for path in &args.reports {
-        inputs.push(input::read_all(path, &args.input)?);
-    }
-    let symbols = input::symbols(&args.symbols, inputs.iter().flat_map(Unjoined::reports));
-    let slide = |report: &_| kstack::kernel_slide(report, &symbols, &args.symbols.options());
+    let mut stats = Stats::default();
+    let (reports, symbols) = input::traces(&args.reports, &args.input, &args.symbols, &mut stats)?;
+    let of = reports.len();
     let shown = shown(args.all);
     let mut exit = Exit::Done;
     let mut out = output::open(&args.output)?;
-    let mut first = true;
     let mut naming = Some(progress::start("naming the frames"));
-    for input in inputs {
-        let reports = input.join(slide);
-        let parts = reports.len();
-        for (index, report) in reports.into_iter().enumerate() {
-            if !std::mem::take(&mut first) && args.format != Format::Json {
-                writeln!(out)?;
-            }
-            let mut trace = kstack::resolve(report, &symbols, &args.symbols.options());
-            output::redact(&args.redact, slice::from_mut(&mut trace));
-            let options = RenderOptions {
-                color: output::color(&args.output),
-                columns: output::columns(&args.output),
-                command: output::shown_command(&args.redact),
-                raw_names: args.output.raw_names,
-                trace_index: TraceIndex {
-                    index: index + 1,
-                    of: parts,
-                },
-                ..RenderOptions::default()
-            };
-            let found = kstack::diagnose::diagnose(&trace);
-            if output::is_seen(&args.output) {
-                naming = None;
-            }
-            match args.format {
-                Format::Text => diagnosis::write_text(&found, &options, shown, &mut out)?,
-                Format::Markdown => diagnosis::write_markdown(&found, &options, shown, &mut out)?,
-                Format::Json => diagnosis::write_json(&found, &options, &mut out)?,
-            }
-            exit = exit.max(Exit::of(&trace, false));
+    for (report, index) in reports.into_iter().zip(1..) {
+        if index > 1 && matches!(args.format, Format::Text | Format::Markdown) {
+            writeln!(out)?;
         }
+        let mut trace = kstack::resolve(report, &symbols, &args.symbols.options());
+        output::redact(&args.redact, slice::from_mut(&mut trace));
+        let options = RenderOptions {
+            color: output::color(&args.output),
+            columns: output::columns(&args.output),
+            command: output::shown_command(&args.redact),
+            raw_names: args.output.raw_names,
+            trace_index: TraceIndex { index, of },
+            ..RenderOptions::default()
+        };
+        let found = kstack::diagnose::diagnose(&trace);
+        if output::is_seen(&args.output) {
+            naming = None;
+        }
+        match args.format {
+            Format::Text => diagnosis::write_text(&found, &options, shown, &mut out)?,
+            Format::Markdown => diagnosis::write_markdown(&found, &options, shown, &mut out)?,
+            Format::Html => diagnosis::write_html(&found, &options, shown, &mut out)?,
+            Format::Json => diagnosis::write_json(&found, &options, &mut out)?,
+        }
+        exit = exit.max(Exit::of(&trace, false));
     }
     out.flush()?;
     drop(naming);

@@ -4,14 +4,14 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use anyhow::Context;
-use clap::Args;
+use clap::{Args, ValueEnum};
 use kstack::diagnose::compare::compare;
 use kstack::diagnose::diagnose;
-use kstack::render::RenderOptions;
 use kstack::render::diagnosis;
+use kstack::render::{RenderOptions, TraceIndex};
 
 use crate::args::{InputArgs, OutputArgs, RedactArgs, SymbolArgs};
-use crate::cmd::diagnose::{Format, shown};
+use crate::cmd::diagnose::shown;
 use crate::exit::Exit;
 use crate::stats::Stats;
 use crate::{input, output};
@@ -50,6 +50,17 @@ pub(crate) struct Diff {
     output: OutputArgs,
 }
 
+/// What a comparison can be printed as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people
+    Text,
+    /// For an issue tracker
+    Markdown,
+    /// For programs
+    Json,
+}
+
 pub(crate) fn run(args: &Diff) -> anyhow::Result<Exit> {
     let (reports, symbols) = input::traces(
         &args.reports,
@@ -72,6 +83,7 @@ pub(crate) fn run(args: &Diff) -> anyhow::Result<Exit> {
         raw_names: args.output.raw_names,
         ..RenderOptions::default()
     };
+    let of = found.len() - 1;
     let shown = shown(args.all);
     let mut out = output::open(&args.output)?;
     for (number, pair) in found.windows(2).enumerate() {
@@ -97,7 +109,16 @@ pub(crate) fn run(args: &Diff) -> anyhow::Result<Exit> {
                     before, after, &changed, &options, shown, &mut out,
                 )?;
             }
-            Format::Json => diagnosis::write_comparison_json(before, after, &changed, &mut out)?,
+            Format::Json => {
+                let options = RenderOptions {
+                    trace_index: TraceIndex {
+                        index: number + 1,
+                        of,
+                    },
+                    ..options.clone()
+                };
+                diagnosis::write_comparison_json(before, after, &changed, &options, &mut out)?;
+            }
         }
     }
     out.flush()?;

@@ -9,8 +9,8 @@ use super::answers::{Answers, Found};
 use super::places::Code;
 use crate::render::{Digest, DigestRow, RenderOptions};
 
-/// Bytes of the text with names that are kept. Issue trackers take a small part of that.
-const MOST_TEXT: usize = 4 << 20;
+/// Bytes of the text with names that are kept: as many as a document for an issue tracker has room for.
+const MOST_TEXT: usize = 64 << 10;
 
 /// Different addresses that are told apart.
 const MOST_ROWS: usize = 10_000;

@@ -238,6 +238,25 @@ fn a_digest_counts_what_it_lists_and_keeps_markup_out() {
     assert!(out.contains(folded), "{out}");
 }
 
+#[test]
+fn the_digest_of_a_huge_text_stays_postable_and_says_what_is_left_out() {
+    let symbols = symbols();
+    let annotator = Annotator::new(Report::default(), &symbols, AnnotateOptions::default());
+    let lines =
+        (0..20_000u64).map(|line| format!("line {line}: {:#x}\n", BASE + 0x1000 + line % 64));
+    let text = lines.collect::<String>();
+    let mut out = Vec::new();
+    annotator.digest(&mut text.as_bytes(), &mut out).unwrap();
+    let out = String::from_utf8(out).unwrap();
+    assert!(out.len() <= 60_000, "{}", out.len());
+    assert!(out.contains("- Named: 20000 places\n"), "{out}");
+    assert!(out.contains(" more bytes of it are left out."), "{out}");
+    assert!(
+        out.contains("\nDropped to stay under 60000 characters: "),
+        "{out}"
+    );
+}
+
 /// Gives a text in pieces of the sizes told, over and over.
 struct InPieces<'a> {
     text: &'a [u8],

@@ -104,7 +104,7 @@ pub fn diagnose(trace: &Trace) -> Diagnosis<'_> {
             .report
             .processes
             .iter()
-            .map(RecordedWaits::of)
+            .map(|process| RecordedWaits::of(trace, process))
             .collect(),
         trace,
         labels,

@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use kstack_model::{PortLabelId, Process, Turnstile, WaitInfo, WaitType, WaitsFor};
+use kstack_model::{Address, PortLabelId, Process, Turnstile, WaitInfo, WaitType, WaitsFor};
+
+use crate::resolve::Trace;
 
 /// The waits of one process, to be asked by thread id.
 #[derive(Debug)]
 pub(crate) struct RecordedWaits<'a> {
+    trace: &'a Trace,
     /// Services by the ids of the labels of their ports.
     services: BTreeMap<u64, &'a str>,
     waits: BTreeMap<u64, Vec<&'a WaitInfo>>,
@@ -14,7 +17,7 @@ pub(crate) struct RecordedWaits<'a> {
 }
 
 impl<'a> RecordedWaits<'a> {
-    pub(crate) fn of(process: &'a Process) -> RecordedWaits<'a> {
+    pub(crate) fn of(trace: &'a Trace, process: &'a Process) -> RecordedWaits<'a> {
         let mut waits: BTreeMap<u64, Vec<&WaitInfo>> = BTreeMap::new();
         for wait in &process.waits {
             waits.entry(wait.waiter).or_default().push(wait);
@@ -34,6 +37,7 @@ impl<'a> RecordedWaits<'a> {
             }
         }
         RecordedWaits {
+            trace,
             services,
             waits,
             turnstiles,
@@ -81,6 +85,9 @@ impl<'a> RecordedWaits<'a> {
         let mut words = kind_of_wait(wait.wait_type);
         if wait.context != 0 {
             words.push_str(&format!(" {:#x}", wait.context));
+            if let Some(at) = self.kernel_object(wait) {
+                words.push_str(&self.trace.awaited_in_words(at, false));
+            }
         }
         if wait.is_for_a_reply() {
             words.push_str(" (the answer to a synchronous call)");
@@ -91,6 +98,12 @@ impl<'a> RecordedWaits<'a> {
             words.push_str(" of a service whose name was not recorded");
         }
         words
+    }
+
+    /// Where the kernel's object is that a thread waits for.
+    pub(crate) fn kernel_object(&self, wait: &WaitInfo) -> Option<Address> {
+        let is_of_kernel = wait.context != 0 && !wait.wait_type.is_of_user_space();
+        is_of_kernel.then_some(Address(wait.context))
     }
 
     /// A turnstile as the record has it: "thread 0x4e2 at priority 81, 2 turnstiles on". `None` where

@@ -98,11 +98,6 @@ fn object(waits: &Waits, process: usize, thread: ThreadIndex) -> Option<SharedBy
     Some(SharedBy::Object {
         wait_type: info.wait_type,
         context: info.context,
-        process: is_user_address(info.wait_type).then_some(process),
+        process: info.wait_type.is_of_user_space().then_some(process),
     })
-}
-
-/// Locks of user space have an address of their process.
-fn is_user_address(wait_type: WaitType) -> bool {
-    matches!(wait_type.0, 0xa..=0xe | 0x10)
 }

@@ -128,7 +128,10 @@ impl Diagnosis<'_> {
                     Some(process) => {
                         format!("{kind} {context:#x} of {}", process_in_words(process))
                     }
-                    None => format!("{kind} {context:#x}"),
+                    None => {
+                        let at = Address(context);
+                        format!("{kind} {context:#x}{}", self.lies_in(at))
+                    }
                 }
             }
             SharedBy::Event(event) => format!("the event {event}{}", self.lies_in(event)),
@@ -179,16 +182,9 @@ impl Diagnosis<'_> {
         }
     }
 
-    /// Which segment of which image holds an address, where a symbol file tells.
+    /// What lies at an address that threads wait at, where a symbol file tells.
     fn lies_in(&self, at: Address) -> String {
-        for image in &self.trace.images {
-            let Some(used) = &image.used else { continue };
-            let mut segments = used.slides.segments.iter();
-            if let Some(segment) = segments.find(|segment| segment.range.contains(&at)) {
-                return format!(" (in {} of {})", segment.name, image.name());
-            }
-        }
-        String::new()
+        self.trace.awaited_in_words(at, false)
     }
 
     /// Priority inversions: a waiter above the thread it waits for.

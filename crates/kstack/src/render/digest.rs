@@ -7,9 +7,16 @@ use kstack_model::{Address, Basis};
 use super::RenderOptions;
 use super::document::Document;
 use super::escape::{CodeSpan, Whole};
-use super::markdown::{write_command, write_fence, write_images, write_not_used, write_notes};
+use super::markdown::room::{Dropped, LAST_WORDS, LONGEST};
+use super::markdown::{add_command, write_fence, write_images, write_not_used, write_notes};
 use super::words::{self, Count};
 use crate::resolve::Trace;
+
+/// What the table of addresses may take of a document.
+const LONGEST_ROWS: usize = 20_000;
+
+/// What the lists after it may take.
+const LONGEST_LISTS: usize = 10_000;
 
 /// What was named in a text.
 #[derive(Debug)]
@@ -46,15 +53,26 @@ impl Digest<'_> {
         out: &mut dyn Write,
     ) -> io::Result<()> {
         let document = Document::new(trace, options);
-        self.write_head(&document, out)?;
-        self.write_rows(out)?;
-        write_images(&document, "places", out)?;
-        write_not_used(&document, out)?;
-        write_notes(&document, out)?;
-        self.write_text(out)
+        let mut dropped = Dropped::default();
+        let mut before = Vec::new();
+        self.write_head(&document, &mut before)?;
+        let mut rows = Vec::new();
+        self.write_rows(&mut rows)?;
+        dropped.cut(&mut rows, LONGEST_ROWS);
+        before.extend(rows);
+        let mut lists = Vec::new();
+        write_images(&document, "places", &mut lists)?;
+        write_not_used(&document, &mut lists)?;
+        write_notes(&document, &mut lists)?;
+        dropped.cut(&mut lists, LONGEST_LISTS);
+        before.extend(lists);
+        out.write_all(&before)?;
+        let room = LONGEST.saturating_sub(before.len() + LAST_WORDS);
+        self.write_text(room, &mut dropped, out)?;
+        dropped.write(out)
     }
 
-    fn write_head(&self, document: &Document<'_>, out: &mut dyn Write) -> io::Result<()> {
+    fn write_head(&self, document: &Document<'_>, out: &mut Vec<u8>) -> io::Result<()> {
         writeln!(out, "# Annotated text\n")?;
         let places = self.rows.iter().map(|row| row.count).sum::<u64>() + self.beyond;
         let places = Count(usize::try_from(places).unwrap_or(usize::MAX), "place");
@@ -67,7 +85,7 @@ impl Digest<'_> {
         if basis != Basis::Unknown {
             writeln!(out, "- Taken to be: {}", words::basis(basis))?;
         }
-        write_command(document, out)
+        add_command(document, out)
     }
 
     fn write_rows(&self, out: &mut dyn Write) -> io::Result<()> {
@@ -92,7 +110,15 @@ impl Digest<'_> {
         }
     }
 
-    fn write_text(&self, out: &mut dyn Write) -> io::Result<()> {
+    /// The text folded, as many of its lines as there is room for.
+    fn write_text(
+        &self,
+        room: usize,
+        dropped: &mut Dropped,
+        out: &mut dyn Write,
+    ) -> io::Result<()> {
+        /// Bytes of what stands around the text.
+        const AROUND: usize = 200;
         if self.text.is_empty() {
             return Ok(());
         }
@@ -100,8 +126,12 @@ impl Digest<'_> {
         for line in self.text.split_inclusive(|byte| *byte == b'\n') {
             push_visible(line, &mut lines);
         }
+        let runs = lines.split(|c| c != '`').map(str::len);
+        let fences = 2 * runs.max().unwrap_or_default();
+        let mut lines = lines.into_bytes();
+        dropped.cut(&mut lines, room.saturating_sub(AROUND + fences));
         writeln!(out, "\n<details>\n<summary>The text with names</summary>\n")?;
-        write_fence("text", lines.as_bytes(), out)?;
+        write_fence("text", &lines, out)?;
         if self.text_left_out > 0 {
             let left_out = self.text_left_out;
             writeln!(out, "\n{left_out} more bytes of it are left out.")?;

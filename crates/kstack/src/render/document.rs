@@ -280,7 +280,7 @@ fn process_block<'a>(
     fields.maybe("Path", process.path.as_deref());
     fields.facts(&process.facts, options);
     let threads = selected.threads.iter();
-    let recorded = RecordedWaits::of(process);
+    let recorded = RecordedWaits::of(trace, process);
     ProcessBlock {
         process,
         fields: fields.0,
@@ -308,7 +308,10 @@ fn thread_block<'a>(
     fields.maybe("Thread state", thread.state.map(state));
     fields.maybe(
         "Thread wait_event",
-        thread.wait_event.map(|event| event.to_string()),
+        thread.wait_event.map(|event| {
+            let there = trace.awaited_in_words(event, options.raw_names);
+            format!("{event}{there}")
+        }),
     );
     for wait in recorded.waits(thread.id) {
         fields.add("Thread waits for", recorded.in_words(wait));

@@ -8,6 +8,7 @@ use std::io::{self, Write};
 
 use kstack_model::{self as model, Basis, Position, Side, SlideOf, StackEnd};
 use kstack_symbols::{Certainty, Made, Named, SourceFrame, Virtual};
+use serde::Serialize;
 
 use super::words;
 use super::{RenderOptions, Renderer, TraceIndex, wire};
@@ -55,8 +56,8 @@ pub(crate) fn write_images(
 }
 
 /// One document; the several of one run are one array.
-fn write_document(
-    document: &wire::Document<'_>,
+pub(super) fn write_document(
+    document: &impl Serialize,
     TraceIndex { index, of }: TraceIndex,
     out: &mut dyn Write,
 ) -> io::Result<()> {
@@ -168,7 +169,7 @@ impl<'a> Writer<'a> {
     fn process(&self, selected: &SelectedProcess<'a>) -> wire::Process<'_> {
         let process = selected.process;
         let threads = selected.threads.iter();
-        let recorded = RecordedWaits::of(process);
+        let recorded = RecordedWaits::of(self.trace, process);
         wire::Process {
             index: selected.index,
             pid: process.pid,
@@ -195,11 +196,12 @@ impl<'a> Writer<'a> {
             panicked: thread.role == model::ThreadRole::Panicked,
             state: thread.state.map(|state| state.names().collect()),
             wait_event: thread.wait_event.map(wire::Hex::from),
+            wait_event_at: thread.wait_event.and_then(|at| self.awaited(at)),
             continuation: thread.continuation.map(wire::Hex::from),
             continuation_symbol: thread.continuation.and_then(|at| self.continuation(at)),
             waits: recorded
                 .waits(thread.id)
-                .map(|wait| waits::wait(recorded, wait))
+                .map(|wait| self.wait(recorded, wait))
                 .collect(),
             turnstiles: recorded
                 .turnstiles(thread.id)

@@ -79,12 +79,16 @@ pub fn write_zones(
 pub fn write_zones_json(histories: &[ZoneHistory], out: &mut dyn Write) -> io::Result<()> {
     let zones = histories.iter().map(|history| ZoneJson {
         name: &history.name,
-        tables: history.tables.iter().flatten().map(TableJson::of).collect(),
+        tables: history
+            .tables
+            .iter()
+            .map(|table| table.as_ref().map(TableJson::of))
+            .collect(),
         growth: history.growth(),
         growth_bytes: history.growth_in_bytes(),
         suspected: &history.suspected,
     });
-    write_json("zones", zones.collect::<Vec<_>>(), out)
+    write_json("zones", zones.collect::<Vec<_>>(), Vec::new(), out)
 }
 
 /// Writes the records of a zone log for a person.
@@ -169,7 +173,9 @@ pub fn write_leaks_json(trace: &Trace, leaks: &Leaks<'_>, out: &mut dyn Write) -
             stacks,
         });
     }
-    write_json("leaks", kinds, out)
+    let notes = trace.report.notes.iter().chain(&trace.notes);
+    let notes = notes.map(ToString::to_string).collect();
+    write_json("leaks", kinds, notes, out)
 }
 
 fn count(records: u64, what: &'static str) -> String {
@@ -187,15 +193,21 @@ fn share(kind: &LeakKind<'_>, count: u64) -> String {
 fn write_more(all: usize, shown: Shown, out: &mut dyn Write) -> io::Result<()> {
     match all.saturating_sub(shown.most) {
         0 => Ok(()),
-        more => writeln!(out, "    … and {more} more; --all shows them"),
+        more => writeln!(out, "    … and {more} more; {} shows them", shown.rest),
     }
 }
 
-fn write_json<T: Serialize>(kind: &'static str, items: T, out: &mut dyn Write) -> io::Result<()> {
+fn write_json<T: Serialize>(
+    kind: &'static str,
+    items: T,
+    notes: Vec<String>,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     let document = DocumentJson {
         schema: super::wire::SCHEMA,
         kind,
         items,
+        notes,
     };
     harmless::write_pretty(&document, out)?;
     out.write_all(b"\n")
@@ -206,12 +218,14 @@ struct DocumentJson<T> {
     schema: u32,
     kind: &'static str,
     items: T,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    notes: Vec<String>,
 }
 
 #[derive(Serialize)]
 struct ZoneJson<'a> {
     name: &'a str,
-    tables: Vec<TableJson<'a>>,
+    tables: Vec<Option<TableJson<'a>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     growth: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -30,6 +30,7 @@ mod paths;
 pub mod place;
 mod regions;
 mod stacks;
+mod standing;
 mod text;
 mod wire;
 mod words;

@@ -93,15 +93,7 @@ pub(crate) fn write_process(
     style: Palette,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    let heading = style.heading;
-    match block.process.pid {
-        Some(pid) => writeln!(out, "{heading}PID: {pid}{heading:#}")?,
-        None => writeln!(out, "{heading}PID: not stated{heading:#}")?,
-    }
-    write_fields(&block.fields, "    ", style, out)?;
-    if block.threads.is_empty() {
-        writeln!(out, "    (no threads)")?;
-    }
+    write_process_head(block, style, out)?;
     for (index, thread) in block.threads.iter().enumerate() {
         if index > 0 {
             writeln!(out)?;
@@ -109,6 +101,24 @@ pub(crate) fn write_process(
         write_thread(document, thread, style, out)?;
     }
     Ok(())
+}
+
+/// A process without its threads.
+pub(crate) fn write_process_head(
+    block: &ProcessBlock<'_>,
+    style: Palette,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let heading = style.heading;
+    match block.process.pid {
+        Some(pid) => writeln!(out, "{heading}PID: {pid}{heading:#}")?,
+        None => writeln!(out, "{heading}PID: not stated{heading:#}")?,
+    }
+    write_fields(&block.fields, "    ", style, out)?;
+    match block.threads.is_empty() {
+        true => writeln!(out, "    (no threads)"),
+        false => Ok(()),
+    }
 }
 
 /// A thread with its stacks.

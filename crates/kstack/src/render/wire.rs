@@ -225,6 +225,8 @@ pub(crate) struct Thread<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) wait_event: Option<Hex>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) wait_event_at: Option<Awaited<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) continuation: Option<Hex>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) continuation_symbol: Option<&'a str>,
@@ -242,11 +244,30 @@ pub(crate) struct Wait<'a> {
     #[serde(rename = "type")]
     pub(crate) wait_type: String,
     pub(crate) context: Hex,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) context_at: Option<Awaited<'a>>,
     pub(crate) owner: Owner,
     #[serde(skip_serializing_if = "is_false")]
     pub(crate) for_a_reply: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) service: Option<&'a str>,
+}
+
+/// What lies at an address of the kernel's space that threads wait at.
+#[derive(Debug, Serialize)]
+pub(crate) struct Awaited<'a> {
+    pub(crate) image: &'a str,
+    pub(crate) segment: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) symbol: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) symbol_raw: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) offset: Option<u64>,
+    #[serde(skip_serializing_if = "is_false")]
+    pub(crate) nearest: bool,
+    #[serde(skip_serializing_if = "is_false")]
+    pub(crate) other_build: bool,
 }
 
 #[derive(Debug, Serialize)]

@@ -1,5 +1,7 @@
 //! Bare addresses in batches, for scripts that ask for millions.
 
+use std::collections::BTreeMap;
+
 use foldhash::{HashMap, HashMapExt as _};
 use kstack_model::{Address, At, Frame, FrameKind, Process, Report, Side, Stack, Thread};
 use kstack_symbols::SymbolSet;
@@ -75,6 +77,7 @@ impl<'a> Lookups<'a> {
             inferences: Vec::new(),
             entered: HashMap::default(),
             guesses: HashMap::default(),
+            awaited: BTreeMap::new(),
             contradictions: HashMap::default(),
             resolutions,
         }

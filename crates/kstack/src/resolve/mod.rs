@@ -12,6 +12,7 @@
 //! Nothing fails: every frame without a name carries a [`Why`], every file
 //! that is not used a reason.
 
+mod awaited;
 mod chains;
 mod clues;
 mod entered;
@@ -34,6 +35,7 @@ mod trace;
 mod variants;
 mod walks;
 
+pub use awaited::Awaited;
 pub use entered::{Entered, TailCaller};
 pub use evidence::{Agreement, Contradiction, Evidence, Verdict};
 pub use infer::{Candidate, Inference, Outcome};
@@ -99,6 +101,7 @@ pub fn resolve(report: Report, symbols: &SymbolSet, options: &ResolveOptions) ->
     let entered = entered::entered(&report, &matched, &spaces, &resolutions);
     let guesses = guesses::guesses(&matched, &spaces, &resolutions);
     let rewritten = rewritten::notes(&matched);
+    let awaited = awaited::awaited(&report, &matched, &spaces);
     let mut notes = matched.notes;
     notes.extend(symbols.remarks().iter().map(Note::new));
     notes.extend(rewritten);
@@ -112,6 +115,7 @@ pub fn resolve(report: Report, symbols: &SymbolSet, options: &ResolveOptions) ->
         inferences: proof.inferences,
         entered,
         guesses,
+        awaited,
         resolutions,
     };
     lookup::count_frames(&mut trace);

@@ -92,6 +92,7 @@ impl<'a> Session<'a> {
             inferences: Vec::new(),
             entered: HashMap::default(),
             guesses: HashMap::default(),
+            awaited: BTreeMap::new(),
             contradictions: HashMap::default(),
             resolutions: HashMap::default(),
         }

@@ -1,5 +1,6 @@
 //! A report with its answers beside it.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Range;
 
@@ -10,6 +11,7 @@ use kstack_model::{
 };
 use kstack_symbols::{Certainty, Detail, Named, Virtual};
 
+use super::awaited::Awaited;
 use super::entered::{Entered, Pair};
 use super::evidence::{Contradiction, Evidence, Verdict};
 use super::infer::Inference;
@@ -29,6 +31,7 @@ pub struct Trace {
     pub inferences: Vec<Inference>,
     pub(crate) entered: HashMap<Pair, Entered>,
     pub(crate) guesses: HashMap<(SpaceId, At, FrameKind), Virtual>,
+    pub(crate) awaited: BTreeMap<Address, Awaited>,
     pub(crate) contradictions: HashMap<(SpaceId, At, FrameKind), Contradiction>,
     pub(crate) resolutions: HashMap<(SpaceId, At, FrameKind), Resolution>,
 }
@@ -64,6 +67,20 @@ impl Trace {
     pub fn entered(&self, space: SpaceId, inner: &Frame, outer: &Frame) -> Option<&Entered> {
         let key = |frame: &Frame| (space, frame.at, frame.kind);
         self.entered.get(&(key(inner), key(outer)))
+    }
+
+    /// What lies at an address of the kernel's space that threads wait at; `None` where no symbol file tells.
+    #[must_use]
+    pub fn awaited(&self, at: Address) -> Option<&Awaited> {
+        self.awaited.get(&at)
+    }
+
+    /// The same in words, in brackets and after a blank; nothing where nothing is known.
+    pub(crate) fn awaited_in_words(&self, at: Address, raw_names: bool) -> String {
+        let awaited = self.awaited(at);
+        awaited.map_or_else(String::new, |awaited| {
+            format!(" ({})", awaited.in_words(self, raw_names))
+        })
     }
 
     /// Whether any kernel frame has no name of its own.
@@ -156,6 +173,12 @@ impl TraceImage {
     pub fn is_contradicted(&self) -> bool {
         let evidence = self.evidence.as_ref();
         evidence.is_some_and(|evidence| evidence.verdict == Verdict::Contradicted)
+    }
+
+    /// Whether its symbol file is of another build, which the user allowed.
+    #[must_use]
+    pub fn is_of_another_build(&self) -> bool {
+        self.used.as_ref().is_some_and(|used| used.mismatched)
     }
 }
 

@@ -85,6 +85,10 @@ fn what_is_not_shown_is_counted() {
         hang = hang.thread(id, &["k:lck_mtx_lock", &format!("zfs:f{id}")]);
     }
     let trace = hang.trace();
-    assert!(text(&trace, Shown { most: 2 }).contains("… and 7 more; --all shows them"));
+    let two = Shown {
+        most: 2,
+        ..Shown::default()
+    };
+    assert!(text(&trace, two).contains("… and 7 more; --all shows them"));
     assert!(!text(&trace, Shown::all()).contains("--all shows them"));
 }

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use kstack_model::Side;
 
 use super::super::RenderOptions;
-use super::super::json::harmless;
+use super::super::json::write_document;
 use super::super::wire::{Fingerprint, Hex, SCHEMA, UuidText};
 use super::wire;
 use crate::diagnose::compare::{self, Proof};
@@ -16,7 +16,7 @@ use crate::diagnose::{
 
 pub(super) fn write(
     diagnosis: &Diagnosis<'_>,
-    _: &RenderOptions,
+    options: &RenderOptions,
     out: &mut dyn Write,
 ) -> io::Result<()> {
     let one = Writer(diagnosis);
@@ -45,13 +45,14 @@ pub(super) fn write(
         missing: one.missing(),
         notes: notes.map(ToString::to_string).collect(),
     };
-    write_document(&document, out)
+    write_document(&document, options.trace_index, out)
 }
 
 pub(super) fn write_comparison(
     before: &Diagnosis<'_>,
     after: &Diagnosis<'_>,
     comparison: &compare::Comparison,
+    options: &RenderOptions,
     out: &mut dyn Write,
 ) -> io::Result<()> {
     let (old, new) = (Writer(before), Writer(after));
@@ -97,12 +98,7 @@ pub(super) fn write_comparison(
             })
             .collect(),
     };
-    write_document(&document, out)
-}
-
-fn write_document(document: &impl serde::Serialize, out: &mut dyn Write) -> io::Result<()> {
-    harmless::write_pretty(document, out)?;
-    out.write_all(b"\n")
+    write_document(&document, options.trace_index, out)
 }
 
 fn panics(panics: &compare::Panics) -> wire::Panics {

@@ -2,7 +2,7 @@
 //!
 //! What is shown is decided once, as sections of plain lines; text prints
 //! them as they are and Markdown puts each into a fence, where nothing in
-//! them is markup. JSON is made from the diagnosis itself.
+//! them is markup. JSON and the page are made from the diagnosis itself.
 
 mod comparison;
 mod json;
@@ -15,8 +15,9 @@ use std::io::{self, Write};
 
 use super::RenderOptions;
 use super::document::{self, Document};
-use super::escape::{CodeSpan, Whole};
-use super::markdown::write_fence;
+use super::html;
+use super::markdown::room::{self, Dropped, LONGEST};
+use super::markdown::{self, write_fence};
 use super::stacks::{COLORS, PLAIN, write_fields};
 use crate::diagnose::Diagnosis;
 use crate::diagnose::compare::Comparison;
@@ -26,12 +27,17 @@ use crate::diagnose::compare::Comparison;
 pub struct Shown {
     /// Things of each kind; the rest is counted.
     pub most: usize,
+    /// What shows the rest, as the output's reader would say it.
+    pub rest: &'static str,
 }
 
 impl Default for Shown {
     /// What a person reads.
     fn default() -> Shown {
-        Shown { most: 20 }
+        Shown {
+            most: 20,
+            rest: "--all",
+        }
     }
 }
 
@@ -39,7 +45,18 @@ impl Shown {
     /// Everything.
     #[must_use]
     pub fn all() -> Shown {
-        Shown { most: usize::MAX }
+        Shown {
+            most: usize::MAX,
+            ..Shown::default()
+        }
+    }
+
+    /// What fits a page, whose reader has not typed the command that made it.
+    pub(crate) fn on_a_page() -> Shown {
+        Shown {
+            rest: "kstack diagnose --all",
+            ..Shown::default()
+        }
     }
 }
 
@@ -51,6 +68,15 @@ pub(crate) struct Section {
     pub(crate) about: Option<&'static str>,
     /// Whole lines, made harmless, with the styles of the palette they were written with.
     pub(crate) lines: Vec<u8>,
+}
+
+impl Section {
+    /// Bytes of its title and its fence, with room for one that is longer than runs of backticks.
+    fn around(&self) -> usize {
+        let runs = self.lines.split(|byte| *byte != b'`').map(<[u8]>::len);
+        let about = self.about.map_or(0, str::len);
+        40 + self.title.len() + about + 2 * runs.max().unwrap_or_default()
+    }
 }
 
 /// Writes a diagnosis for a terminal.
@@ -88,27 +114,33 @@ pub fn write_markdown(
 ) -> io::Result<()> {
     let head = document::head(diagnosis.trace, options, diagnosis.fingerprint);
     let document = Document::bare(diagnosis.trace, options, head);
-    writeln!(out, "# Diagnosis\n")?;
-    for field in &document.head {
-        match field.is_fact {
-            true => writeln!(
-                out,
-                "- {}: {}",
-                CodeSpan(&field.name),
-                CodeSpan(&field.value)
-            )?,
-            false => writeln!(out, "- {}: {}", field.name, CodeSpan(&field.value))?,
-        }
-    }
-    if let Some(command) = &options.command {
-        writeln!(out, "\nMade by, and repeated with:\n")?;
-        write_fence("sh", format!("{}\n", Whole(command)).as_bytes(), out)?;
-    }
+    let mut dropped = Dropped::default();
+    let head = markdown::head(&document, "Diagnosis", &mut dropped)?;
+    out.write_all(&head)?;
     let sections = sections::sections(diagnosis, &document, shown, PLAIN)?;
-    write_fenced_sections(&sections, out)
+    write_fenced_sections(sections, LONGEST - head.len(), dropped, out)
 }
 
-/// Writes a diagnosis for programs.
+/// Writes a diagnosis as a page for the browser: that of its trace, with everything in it.
+///
+/// # Errors
+///
+/// Those of the writer.
+pub fn write_html(
+    diagnosis: &Diagnosis<'_>,
+    options: &RenderOptions,
+    shown: Shown,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let most = Shown::on_a_page();
+    let shown = Shown {
+        most: shown.most,
+        ..most
+    };
+    html::write_diagnosed(diagnosis, options, shown, out)
+}
+
+/// Writes a diagnosis for programs. Those of several traces are one array.
 ///
 /// # Errors
 ///
@@ -156,10 +188,10 @@ pub fn write_comparison_markdown(
     let document = Document::bare(after.trace, options, Vec::new());
     writeln!(out, "# Comparison")?;
     let sections = comparison::sections(before, after, comparison, &document, shown, PLAIN)?;
-    write_fenced_sections(&sections, out)
+    write_fenced_sections(sections, LONGEST, Dropped::default(), out)
 }
 
-/// Writes what changed between two reports, for programs.
+/// Writes what changed between two reports, for programs. Several comparisons are one array.
 ///
 /// # Errors
 ///
@@ -168,9 +200,10 @@ pub fn write_comparison_json(
     before: &Diagnosis<'_>,
     after: &Diagnosis<'_>,
     comparison: &Comparison,
+    options: &RenderOptions,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    json::write_comparison(before, after, comparison, out)
+    json::write_comparison(before, after, comparison, options, out)
 }
 
 fn write_sections(
@@ -189,13 +222,26 @@ fn write_sections(
     Ok(())
 }
 
-fn write_fenced_sections(sections: &[Section], out: &mut dyn Write) -> io::Result<()> {
-    for section in sections {
+/// The sections in fences, each with as many of its lines as there is room for.
+fn write_fenced_sections(
+    mut sections: Vec<Section>,
+    room: usize,
+    mut dropped: Dropped,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    /// Of a section whatever else there is.
+    const LEAST: usize = 3000;
+    let needed: Vec<usize> = sections.iter().map(|section| section.lines.len()).collect();
+    let around: usize = sections.iter().map(Section::around).sum();
+    let room = room.saturating_sub(around + room::LAST_WORDS);
+    let given = room::share(&needed, room, LEAST);
+    for (section, given) in sections.iter_mut().zip(given) {
+        dropped.cut(&mut section.lines, given);
         writeln!(out, "\n## {}\n", section.title)?;
         if let Some(about) = section.about {
             writeln!(out, "{about}.\n")?;
         }
         write_fence("text", &section.lines, out)?;
     }
-    Ok(())
+    dropped.write(out)
 }

@@ -260,6 +260,6 @@ pub(super) fn write_who(
 pub(super) fn left_out(all: usize, shown: Shown, lines: &mut Vec<u8>) -> io::Result<()> {
     match all.saturating_sub(shown.most) {
         0 => Ok(()),
-        more => writeln!(lines, "    … and {more} more; --all shows them"),
+        more => writeln!(lines, "    … and {more} more; {} shows them", shown.rest),
     }
 }

@@ -8,8 +8,9 @@ use std::rc::Rc;
 use kstack_model::{At, FrameKind, Side};
 
 use super::{View, frames};
-use crate::diagnose::{Rank, ThreadIndex};
+use crate::diagnose::ThreadIndex;
 use crate::render::document::{ProcessBlock, ThreadBlock};
+use crate::render::standing::Part;
 use crate::resolve::SpaceId;
 
 /// Threads with the same stacks.
@@ -41,30 +42,8 @@ pub(super) struct Member<'a> {
     pub(super) thread: &'a ThreadBlock<'a>,
 }
 
-/// Under which heading a card stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) enum Part {
-    /// Why its group matters.
-    Busy(Rank),
-    /// The report has no stack.
-    WithoutStack,
-    /// It has nothing to do.
-    Idle,
-}
-
-impl Part {
-    pub(super) fn in_words(self) -> &'static str {
-        match self {
-            Part::Busy(rank) => rank.in_words(),
-            Part::WithoutStack => "without a stack",
-            Part::Idle => "with nothing to do",
-        }
-    }
-}
-
 /// The threads of the page in cards, what matters most first.
 pub(super) fn of<'a>(view: &View<'a>) -> io::Result<Vec<Card<'a>>> {
-    let places = places(view);
     let mut shapes = Shapes::default();
     let mut cards: Vec<Card<'a>> = Vec::new();
     let mut known: HashMap<(Part, usize, usize), usize> = HashMap::new();
@@ -73,7 +52,7 @@ pub(super) fn of<'a>(view: &View<'a>) -> io::Result<Vec<Card<'a>>> {
             let Some(index) = view.index(thread.thread) else {
                 continue;
             };
-            let (part, group) = places.get(index).copied().unwrap_or((Part::Idle, 0));
+            let (part, group) = view.standings.at(index);
             let shape = shapes.of(view, thread)?;
             let at = *known.entry((part, group, shape)).or_insert_with(|| {
                 cards.push(Card {
@@ -139,27 +118,4 @@ impl Shapes {
         self.by_key.insert(key, shape);
         Ok(shape)
     }
-}
-
-/// Where each thread stands: the order is that of the diagnosis.
-fn places(view: &View<'_>) -> Vec<(Part, usize)> {
-    let threads = view.diagnosis.threads.all.iter();
-    let mut places: Vec<(Part, usize)> = threads
-        .map(|entry| match entry.idle {
-            None => (Part::WithoutStack, 0),
-            Some(what) => {
-                let mut kinds = view.diagnosis.idle.iter();
-                let kind = kinds.position(|group| group.what == what);
-                (Part::Idle, kind.unwrap_or_default())
-            }
-        })
-        .collect();
-    for (position, group) in view.diagnosis.groups.iter().enumerate() {
-        for thread in group.threads() {
-            if let Some(place) = places.get_mut(thread) {
-                *place = (Part::Busy(group.rank), position);
-            }
-        }
-    }
-    places
 }

@@ -9,6 +9,7 @@ use maud::{Escaper, Markup, PreEscaped, html};
 
 use super::View;
 use super::hue::{self, Class};
+use super::source;
 use crate::render::document::{FrameBlock, StackBlock};
 use crate::render::escape::Visible;
 use crate::render::frame::Line;
@@ -49,7 +50,16 @@ fn write_frame(frame: &FrameBlock<'_>, pen: &mut HtmlPen<'_>, html: &mut String)
         Line::Inlined(_) => " in",
         Line::Frame(_) => "",
     };
-    for part in ["<li class=\"", pen.hue, inlined, "\">", &pen.html, "</li>"] {
+    let source = source::below(&frame.line).into_string();
+    for part in [
+        "<li class=\"",
+        pen.hue,
+        inlined,
+        "\">",
+        &pen.html,
+        &source,
+        "</li>",
+    ] {
         html.push_str(part);
     }
     Ok(())

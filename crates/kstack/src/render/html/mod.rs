@@ -14,18 +14,19 @@ mod hue;
 mod images;
 mod page;
 mod processes;
+mod source;
 mod summary;
 mod threads;
 mod waits;
 
-use std::collections::HashMap;
 use std::io::{self, Write};
-use std::ptr;
 
 use kstack_model::Thread;
 
 use self::hue::Hues;
+use super::diagnosis::Shown;
 use super::document::Document;
+use super::standing::Standings;
 use super::{RenderOptions, Renderer};
 use crate::diagnose::{Diagnosis, ThreadIndex, diagnose};
 use crate::resolve::Trace;
@@ -37,12 +38,20 @@ pub(crate) const RENDERER: Renderer = Renderer {
     write,
 };
 
-/// Several traces are articles of one page: the first opens it, the last closes it.
 fn write(trace: &Trace, options: &RenderOptions, out: &mut dyn Write) -> io::Result<()> {
+    write_diagnosed(&diagnose(trace), options, Shown::on_a_page(), out)
+}
+
+/// Several traces are articles of one page: the first opens it, the last closes it.
+pub(super) fn write_diagnosed(
+    diagnosis: &Diagnosis<'_>,
+    options: &RenderOptions,
+    shown: Shown,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     let place = options.trace_index;
-    let diagnosis = diagnose(trace);
-    let document = Document::with_fingerprint(trace, options, diagnosis.fingerprint);
-    let view = View::new(&document, &diagnosis);
+    let document = Document::with_fingerprint(diagnosis.trace, options, diagnosis.fingerprint);
+    let view = View::new(&document, diagnosis);
     if place.index <= 1 {
         page::open(&document, out)?;
     }
@@ -50,7 +59,7 @@ fn write(trace: &Trace, options: &RenderOptions, out: &mut dyn Write) -> io::Res
     let cards = cards::of(&view)?;
     let parts = [
         summary::section(&view, &cards),
-        waits::section(&view)?,
+        waits::section(&view, shown)?,
         threads::section(&view, &cards),
         flame::section(&view),
         processes::section(&view),
@@ -73,22 +82,18 @@ struct View<'a> {
     document: &'a Document<'a>,
     diagnosis: &'a Diagnosis<'a>,
     hues: Hues,
-    /// Which entry of the diagnosis a thread of the document is.
-    indexes: HashMap<*const Thread, ThreadIndex>,
+    standings: Standings,
     /// Whether the thread is on the page, and not left out by the selection.
     shown: Vec<bool>,
 }
 
 impl<'a> View<'a> {
     fn new(document: &'a Document<'a>, diagnosis: &'a Diagnosis<'a>) -> View<'a> {
-        let threads = diagnosis.threads.all.iter().zip(0..);
         let mut view = View {
             document,
             diagnosis,
             hues: Hues::of(document),
-            indexes: threads
-                .map(|(entry, index)| (ptr::from_ref(entry.thread), index))
-                .collect(),
+            standings: Standings::of(diagnosis),
             shown: vec![false; diagnosis.threads.all.len()],
         };
         for process in &document.processes {
@@ -102,8 +107,9 @@ impl<'a> View<'a> {
         view
     }
 
+    /// Which entry of the diagnosis a thread of the document is.
     fn index(&self, thread: &Thread) -> Option<ThreadIndex> {
-        self.indexes.get(&ptr::from_ref(thread)).copied()
+        self.standings.index(thread)
     }
 
     /// An id in the page: no two traces share one.

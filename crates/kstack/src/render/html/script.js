@@ -25,6 +25,21 @@
   function cached(holder, key, make) {
     return key in holder ? holder[key] : (holder[key] = make());
   }
+  // Sources that a search unfolded, to be folded when it ends.
+  const opened = new Set();
+  function showSource(query) {
+    for (const source of opened) source.open = false;
+    opened.clear();
+    if (query.length < 2) return;
+    for (const { node } of cards) {
+      if (node.hidden || !node.open) continue;
+      for (const source of all("details.source:not([open])", node)) {
+        if (!source.textContent.toLowerCase().includes(query)) continue;
+        source.open = true;
+        opened.add(source);
+      }
+    }
+  }
   const threads = cards.reduce((sum, card) => sum + card.rows.length, 0);
 
   function offer(select, values) {
@@ -60,6 +75,7 @@
     }
     for (const heading of all("section > h3")) heading.hidden = isEmpty(heading);
     get("count").textContent = shown === threads ? `${threads} threads` : `${shown} of ${threads} threads`;
+    showSource(query);
     mark(query);
   }
 

@@ -4,10 +4,11 @@ use std::collections::HashSet;
 
 use maud::{Markup, PreEscaped, html};
 
-use super::cards::{Card, Member, Part};
+use super::cards::{Card, Member};
 use super::{View, fields};
 use crate::diagnose::{Rank, ThreadIndex, process_in_words};
 use crate::render::escape::Visible;
+use crate::render::standing::Part;
 use crate::render::words::Count;
 
 /// Cards of the first ranks that are unfolded from the start.

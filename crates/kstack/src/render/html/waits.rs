@@ -8,9 +8,9 @@ use super::{View, graph};
 use crate::render::diagnosis::{Shown, waiting};
 use crate::render::stacks::PLAIN;
 
-pub(super) fn section(view: &View<'_>) -> io::Result<Markup> {
+pub(super) fn section(view: &View<'_>, shown: Shown) -> io::Result<Markup> {
     let trace = view.document.options.trace_index.index;
-    let sections = waiting::sections(view.diagnosis, view.document, Shown::default(), PLAIN)?;
+    let sections = waiting::sections(view.diagnosis, view.document, shown, PLAIN)?;
     let told: Vec<_> = sections
         .iter()
         .filter(|section| !section.lines.is_empty())

@@ -1,17 +1,39 @@
 //! Waits that the kernel recorded, as JSON.
 
-use kstack_model::{Turnstile, WaitInfo, WaitsFor};
+use kstack_model::{Address, Turnstile, WaitInfo, WaitsFor};
+use kstack_symbols::Certainty;
 
-use super::wire;
+use super::{Writer, wire};
 use crate::diagnose::{RecordedWaits, kind_of_wait};
+use crate::resolve::TraceImage;
 
-pub(super) fn wait<'a>(recorded: &RecordedWaits<'a>, wait: &WaitInfo) -> wire::Wait<'a> {
-    wire::Wait {
-        wait_type: kind_of_wait(wait.wait_type),
-        context: wire::Hex(wait.context),
-        owner: owner(wait.waits_for()),
-        for_a_reply: wait.is_for_a_reply(),
-        service: recorded.service(wait.port_label),
+impl<'a> Writer<'a> {
+    pub(super) fn wait(&self, recorded: &RecordedWaits<'a>, wait: &WaitInfo) -> wire::Wait<'_> {
+        let object = recorded.kernel_object(wait);
+        wire::Wait {
+            wait_type: kind_of_wait(wait.wait_type),
+            context: wire::Hex(wait.context),
+            context_at: object.and_then(|at| self.awaited(at)),
+            owner: owner(wait.waits_for()),
+            for_a_reply: wait.is_for_a_reply(),
+            service: recorded.service(wait.port_label),
+        }
+    }
+
+    /// What lies at an address that threads wait at.
+    pub(super) fn awaited(&self, at: Address) -> Option<wire::Awaited<'_>> {
+        let awaited = self.trace.awaited(at)?;
+        let datum = awaited.datum.as_ref();
+        let image = self.trace.image(awaited.image);
+        Some(wire::Awaited {
+            image: self.names.get(awaited.image)?,
+            segment: &awaited.segment,
+            symbol: datum.map(|datum| &*datum.name),
+            symbol_raw: datum.map(|datum| &*datum.raw),
+            offset: awaited.offset(),
+            nearest: datum.is_some_and(|datum| datum.certainty == Certainty::Nearest),
+            other_build: image.is_some_and(TraceImage::is_of_another_build),
+        })
     }
 }
 

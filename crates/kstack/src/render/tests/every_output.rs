@@ -2,11 +2,12 @@
 
 use std::io;
 
-use kstack_model::{PortLabel, PortLabelId, WaitInfo, WaitType};
+use kstack_model::{Address, PortLabel, PortLabelId, WaitInfo, WaitType};
 use kstack_parse::zones::Zone;
 use kstack_synth::hostile;
 
 use super::hostile::{HARMLESS, named_everywhere, skeleton};
+use super::sample::ZFS;
 use super::text::without_styles;
 use super::*;
 use crate::diagnose::compare::compare;
@@ -14,7 +15,7 @@ use crate::diagnose::diagnose;
 use crate::leaks::Leaks;
 use crate::render::diagnosis::{self, Shown};
 use crate::render::escape::is_hidden;
-use crate::render::{lookup, memory, place};
+use crate::render::{Digest, DigestRow, lookup, memory, place};
 use crate::resolve::{Inference, Outcome};
 use crate::zones::ZoneHistory;
 
@@ -27,6 +28,8 @@ enum Kind {
     Markdown,
     /// Not be JSON, or hide in it.
     Json,
+    /// The same, a document on each line.
+    JsonLines,
 }
 
 type Write = fn(&Trace, &RenderOptions, &mut dyn io::Write) -> io::Result<()>;
@@ -50,6 +53,12 @@ const OUTPUTS: &[(&str, Kind, Write)] = &[
     ("images", Kind::Terminal, images::write_text),
     ("images as JSON", Kind::Json, images::write_json),
     ("lookup", Kind::Terminal, lookup::write_text),
+    ("lookup as JSON", Kind::JsonLines, lookup::write_json),
+    (
+        "annotate as Markdown",
+        Kind::Markdown,
+        |trace, options, out| digest(trace, options, out),
+    ),
     ("place", Kind::Terminal, place::write_text),
     ("place as JSON", Kind::Json, place::write_json),
     ("diagnose", Kind::Terminal, |trace, options, out| {
@@ -75,10 +84,10 @@ const OUTPUTS: &[(&str, Kind, Write)] = &[
         let both = compare(&before, &after);
         diagnosis::write_comparison_markdown(&before, &after, &both, options, Shown::default(), out)
     }),
-    ("diff as JSON", Kind::Json, |trace, _, out| {
+    ("diff as JSON", Kind::Json, |trace, options, out| {
         let (before, after) = (diagnose(trace), diagnose(trace));
         let both = compare(&before, &after);
-        diagnosis::write_comparison_json(&before, &after, &both, out)
+        diagnosis::write_comparison_json(&before, &after, &both, options, out)
     }),
     ("leaks", Kind::Terminal, |trace, options, out| {
         memory::write_leaks(trace, &Leaks::of(trace), options, Shown::default(), out)
@@ -96,6 +105,26 @@ const OUTPUTS: &[(&str, Kind, Write)] = &[
 
 fn renderer(name: &str) -> Write {
     RENDERERS.iter().find(|row| row.name == name).unwrap().write
+}
+
+/// The digest of a text that is the name of the trace's process, which lies at an address in it too.
+fn digest(trace: &Trace, options: &RenderOptions, out: &mut dyn io::Write) -> io::Result<()> {
+    let name = trace.report.processes[0].name.clone().unwrap();
+    // A text keeps its tabs, and all of its length: neither is what is tried here.
+    let text = name.replace('\t', " ");
+    let row = DigestRow {
+        at: Address(ZFS),
+        count: 2,
+        what: name.clone(),
+    };
+    let digest = Digest {
+        rows: &[row],
+        beyond: 1,
+        are_return_addresses: false,
+        text: text.as_bytes().get(..1000).unwrap_or(text.as_bytes()),
+        text_left_out: 1,
+    };
+    digest.write(trace, options, out)
 }
 
 /// A table of zones with the name of the trace's process in it.
@@ -161,7 +190,7 @@ fn every_hostile_name_is_a_name_in_every_output() {
         let shape = |text: &str| match kind {
             Kind::Terminal => without_styles(text).lines().count().to_string(),
             Kind::Markdown => skeleton(text),
-            Kind::Json => String::new(),
+            Kind::Json | Kind::JsonLines => String::new(),
         };
         let harmless = shape(&written(*write, HARMLESS, color));
         for name in hostile::NAMES {
@@ -171,8 +200,13 @@ fn every_hostile_name_is_a_name_in_every_output() {
             let active = bare.chars().find(|c| *c != '\n' && is_hidden(*c));
             assert_eq!(active, None, "{about}");
             assert_eq!(shape(&text), harmless, "{about}");
-            if *kind == Kind::Json {
-                serde_json::from_str::<serde_json::Value>(&text).expect(&about);
+            let documents: Vec<&str> = match kind {
+                Kind::Json => vec![&text],
+                Kind::JsonLines => text.lines().collect(),
+                Kind::Terminal | Kind::Markdown => Vec::new(),
+            };
+            for document in documents {
+                serde_json::from_str::<serde_json::Value>(document).expect(&about);
             }
         }
     }
@@ -180,7 +214,8 @@ fn every_hostile_name_is_a_name_in_every_output() {
 
 #[test]
 fn a_name_of_a_megabyte_is_cut_in_every_output_for_people() {
-    let outputs = OUTPUTS.iter().filter(|(_, kind, _)| *kind != Kind::Json);
+    let for_people = |kind| matches!(kind, Kind::Terminal | Kind::Markdown);
+    let outputs = OUTPUTS.iter().filter(|(_, kind, _)| for_people(*kind));
     for (output, _, write) in outputs {
         for name in hostile::all().filter(|name| name.len() >= 1_000_000) {
             let options = RenderOptions::default();

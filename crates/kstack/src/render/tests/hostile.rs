@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-use kstack_model::{Fact, Note, Said, Side, Stack, Value};
+use kstack_model::{Address, Fact, Note, Said, Side, Stack, Value};
+use kstack_symbols::{Excerpt, SourceFrame};
 use kstack_synth::hostile;
 use proptest::prelude::*;
 
@@ -16,7 +17,16 @@ use crate::resolve::{Entered, Refusal, SpaceId, TailCaller, UnusedFile, UnusedRe
 pub(super) fn named_everywhere(name: &str) -> Trace {
     let own = || Some(name.to_owned());
     let mut found = named(name);
-    found.frames = vec![source(name, name, 1, 1), source(name, name, 2, 2)];
+    let excerpt = |first| Excerpt {
+        first,
+        lines: vec![name.to_owned()],
+    };
+    found.frames = [1, 2]
+        .map(|line| SourceFrame {
+            excerpt: Some(excerpt(line)),
+            ..source(name, name, line, line)
+        })
+        .into();
     let mut nearest = named(name);
     nearest.certainty = kstack_symbols::Certainty::Nearest;
     let said = Said {
@@ -85,8 +95,10 @@ pub(super) fn named_everywhere(name: &str) -> Trace {
             thread.name = own();
             thread.queue = own();
             thread.facts = vec![fact.clone()];
+            thread.wait_event = Some(Address(ZFS));
         }
     }
+    trace.awaited = [(Address(ZFS), sample::awaited(2, name))].into();
     trace
 }
 

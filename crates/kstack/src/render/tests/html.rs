@@ -3,12 +3,15 @@
 use std::collections::BTreeSet;
 
 use kstack_model::{PortLabelId, Process, Thread, ThreadState, WaitInfo, WaitType};
+use kstack_symbols::{Excerpt, SourceFrame};
 use kstack_synth::hostile;
 
 use super::hostile::named_everywhere;
 use super::sample::{self, Answer, KERNEL, SPL, named, source};
 use super::*;
+use crate::diagnose::diagnose;
 use crate::render::TraceIndex;
+use crate::render::diagnosis::{Shown, write_html};
 use crate::render::escape::{Visible, is_hidden};
 use crate::select::Selection;
 
@@ -99,6 +102,50 @@ fn no_name_is_markup_in_a_page() {
         let found = elements(body(&page));
         assert_eq!(found, harmless, "{:.40}", payload.escape_default());
     }
+}
+
+#[test]
+fn the_source_around_a_frame_is_folded_below_it_and_is_text() {
+    let mut found = named("spl_cv_wait");
+    found.frames = vec![SourceFrame {
+        excerpt: Some(Excerpt {
+            first: 9,
+            lines: vec!["\tif (a < b)".to_owned(), "\t\twait(&c);  ".to_owned()],
+        }),
+        ..source("spl_cv_wait", "spl-condvar.c", 10, 1)
+    }];
+    let page = page(&sample::one(vec![Answer::named(1, SPL, 0x10, 12, found)]));
+    let shown = "<details class=\"source\"><summary>source, lines 9 to 10</summary><pre>      9 |         if (a &lt; b)\n\
+                 <mark>&gt;    10 |                 wait(&amp;c);\n</mark></pre></details></li>";
+    assert!(page.contains(shown), "{}", body(&page));
+}
+
+#[test]
+fn what_a_page_leaves_out_is_said_with_the_command_that_shows_it() {
+    let page = page(&waiting(90, |id| (id % 3 == 1).then_some(id + 1)));
+    assert!(
+        body(&page).contains("… and 10 more; kstack diagnose --all shows them"),
+        "{}",
+        body(&page)
+    );
+}
+
+#[test]
+fn the_page_of_a_diagnosis_is_that_of_its_trace_and_can_leave_out_nothing() {
+    let trace = waiting(90, |id| (id % 3 == 1).then_some(id + 1));
+    let diagnosed = |shown| {
+        let mut out = Vec::new();
+        write_html(
+            &diagnose(&trace),
+            &RenderOptions::default(),
+            shown,
+            &mut out,
+        )
+        .unwrap();
+        String::from_utf8(out).unwrap()
+    };
+    assert!(diagnosed(Shown::default()) == page(&trace));
+    assert!(!diagnosed(Shown::all()).contains("more; kstack diagnose"));
 }
 
 #[test]

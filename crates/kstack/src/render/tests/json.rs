@@ -85,6 +85,9 @@ fn everything() -> Trace {
         ..Said::default()
     };
     thread.stacks[0].frames[0].said = Some(Arc::new(said));
+    let thread = &mut trace.report.processes[1].threads[0];
+    thread.wait_event = Some(kstack_model::Address(ZFS));
+    trace.awaited = [(kstack_model::Address(ZFS), sample::awaited(2, "arc_lock"))].into();
     trace.report.processes[1].path = Some("/sbin/zpool".to_owned());
     trace
 }
@@ -127,7 +130,7 @@ fn every_document_follows_the_schema() {
 }
 
 #[test]
-fn the_schema_describes_every_property() {
+fn the_schemas_describe_every_property() {
     fn walk(schema: &Json, path: &str) {
         let Some(schema) = schema.as_object() else {
             return;
@@ -141,10 +144,11 @@ fn the_schema_describes_every_property() {
             }
         }
     }
-    walk(
-        &serde_json::from_str(&docs("schema/kstack-1.schema.json")).unwrap(),
-        "",
-    );
+    let folder = format!("{}/../../docs/schema", env!("CARGO_MANIFEST_DIR"));
+    for file in std::fs::read_dir(folder).unwrap() {
+        let schema = std::fs::read_to_string(file.unwrap().path()).unwrap();
+        walk(&serde_json::from_str(&schema).unwrap(), "");
+    }
 }
 
 #[test]

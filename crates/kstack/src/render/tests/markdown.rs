@@ -4,6 +4,9 @@ use insta::assert_snapshot;
 
 use super::sample::{self, Answer, KERNEL, hang, named};
 use super::*;
+use crate::diagnose::diagnose;
+use crate::render::diagnosis::{Shown, write_markdown};
+use crate::render::markdown::room::LONGEST;
 
 #[test]
 fn a_hang_shows_the_threads_of_the_given_kexts_and_folds_the_rest() {
@@ -136,11 +139,7 @@ fn a_huge_trace_stays_postable_and_says_what_was_dropped() {
             .push(sample::process(pid, "busy", threads.collect()));
     }
     let markdown = rendered("markdown", &trace, &RenderOptions::default());
-    assert!(
-        markdown.len() <= crate::render::markdown::LONGEST,
-        "{}",
-        markdown.len()
-    );
+    assert!(markdown.len() <= LONGEST, "{}", markdown.len());
     let dropped = markdown
         .lines()
         .find(|line| line.starts_with("Dropped to stay under"))
@@ -151,4 +150,88 @@ fn a_huge_trace_stays_postable_and_says_what_was_dropped() {
         dropped.contains(&format!(" {} threads, ", all - shown)),
         "{dropped}, {shown} shown"
     );
+}
+
+/// So many threads of one process, of which `more` waits elsewhere.
+fn crowd(ids: std::ops::Range<u64>, more: kstack_model::Thread) -> Trace {
+    let mut trace = sample::hang();
+    let busy = trace.report.processes[1].threads[0].clone();
+    let threads = ids.map(|id| kstack_model::Thread {
+        id: Some(id),
+        ..busy.clone()
+    });
+    trace.report.processes = vec![
+        sample::process(1, "crowd", threads.collect()),
+        sample::process(2, "last", vec![more]),
+    ];
+    trace
+}
+
+#[test]
+fn what_matters_most_is_kept_wherever_it_stands_in_the_report() {
+    let mut panicked = sample::hang().report.processes[1].threads[0].clone();
+    panicked.role = kstack_model::ThreadRole::Panicked;
+    panicked.id = Some(0xabcd);
+    let trace = crowd(1..500, panicked);
+    let markdown = rendered("markdown", &trace, &RenderOptions::default());
+    assert!(markdown.len() <= LONGEST, "{}", markdown.len());
+    assert!(markdown.contains("Thread ID: 0xabcd"), "{markdown}");
+    assert!(markdown.contains(" threads. `--format text` has everything."));
+}
+
+#[test]
+fn a_folded_process_says_of_how_many_threads_some_are_shown() {
+    let mut trace = crowd(1..500, sample::thread(0x9999, Vec::new()));
+    // No kext is given and nothing named: all are folded.
+    trace.resolutions.clear();
+    let markdown = rendered("markdown", &trace, &RenderOptions::default());
+    let shown = markdown.matches("Thread ID:").count();
+    let of = markdown.matches("0x9999").count();
+    let summary = format!("<code>crowd</code> (PID 1): {} of 499 threads", shown - of);
+    assert!(markdown.contains(&summary), "{summary}: {markdown}");
+}
+
+#[test]
+fn a_stack_too_long_for_a_document_is_shortened_and_says_so() {
+    let mut trace = sample::hang();
+    let thread = &mut trace.report.processes[1].threads[0];
+    let frame = thread.stacks[0].frames[0].clone();
+    thread.stacks[0].frames = vec![frame; 2000];
+    let markdown = rendered("markdown", &trace, &RenderOptions::default());
+    assert!(markdown.len() <= LONGEST, "{}", markdown.len());
+    assert!(markdown.contains("Thread ID: 0x4e2"));
+    let line = markdown
+        .lines()
+        .find(|line| line.contains("more lines of this thread"));
+    let dropped: usize = line
+        .unwrap()
+        .split(' ')
+        .find_map(|word| word.parse().ok())
+        .unwrap();
+    assert!((1000..2100).contains(&dropped), "{dropped}");
+}
+
+#[test]
+fn a_diagnosis_of_many_long_stacks_stays_postable_and_keeps_its_last_sections() {
+    let mut trace = sample::hang();
+    let busy = trace.report.processes[1].threads[0].clone();
+    let threads = (0..60_usize).map(|id| {
+        let mut thread = busy.clone();
+        thread.id = u64::try_from(id).ok();
+        let mut frames = thread.stacks[0].frames.clone();
+        let by = id % frames.len();
+        frames.rotate_left(by);
+        thread.stacks[0].frames = vec![frames; 8 + id].concat();
+        thread
+    });
+    trace.report.processes = vec![sample::process(1, "deep", threads.collect())];
+    let mut out = Vec::new();
+    let options = RenderOptions::default();
+    write_markdown(&diagnose(&trace), &options, Shown::all(), &mut out).unwrap();
+    let markdown = String::from_utf8(out).unwrap();
+    assert!(markdown.len() <= LONGEST, "{}", markdown.len());
+    for heading in ["## What is missing", "## Notes"] {
+        assert!(markdown.contains(heading), "{heading}");
+    }
+    assert!(markdown.contains("\nDropped to stay under 60000 characters: "));
 }

@@ -7,11 +7,11 @@ use kstack_model::{
     Note, Placement, PortLabel, PortLabelId, Position, Process, Report, Said, Side, Stack,
     StackEnd, Thread, ThreadState, Turnstile, Uuid, Value, VmAddr, WaitInfo, WaitType,
 };
-use kstack_symbols::{Certainty, Detail, Named, Slot, SourceFrame, Virtual};
+use kstack_symbols::{Certainty, Datum, Detail, Named, Slot, SourceFrame, Virtual};
 
 use crate::resolve::{
-    MatchedBy, PlacedBy, Refusal, Resolution, SlideMap, SpaceId, Trace, TraceImage, UnusedFile,
-    UnusedReason, UsedSource, Why,
+    Awaited, MatchedBy, PlacedBy, Refusal, Resolution, SlideMap, SpaceId, Trace, TraceImage,
+    UnusedFile, UnusedReason, UsedSource, Why,
 };
 
 pub(super) const KERNEL: u64 = 0xffff_ff80_0020_0000;
@@ -36,6 +36,7 @@ pub(super) fn empty() -> Trace {
         inferences: Vec::new(),
         entered: Default::default(),
         guesses: Default::default(),
+        awaited: Default::default(),
         contradictions: Default::default(),
         report,
         images: vec![
@@ -112,6 +113,21 @@ pub(super) fn guess(tables: &[(&str, u32)], more: usize) -> Virtual {
         start: VmAddr(0x40),
         tables: slots.collect(),
         more,
+    }
+}
+
+/// A variable of that name, 8 bytes before what is awaited.
+pub(super) fn awaited(image: usize, name: &str) -> Awaited {
+    Awaited {
+        image,
+        segment: "__DATA".to_owned(),
+        linked: VmAddr(0x1008),
+        datum: Some(Datum {
+            raw: name.into(),
+            name: name.into(),
+            start: VmAddr(0x1000),
+            certainty: Certainty::Nearest,
+        }),
     }
 }
 
