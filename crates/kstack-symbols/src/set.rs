@@ -104,7 +104,11 @@ impl SymbolSet {
     /// [`Role::Found`] asks for a folder and those in it to be searched.
     #[must_use]
     pub fn open(requests: &[Request]) -> SymbolSet {
-        let opened: Vec<Opened> = requests.par_iter().map(Opened::new).collect();
+        let opened: Vec<Opened> = match requests {
+            // Starting threads takes longer than opening one file.
+            [] | [_] => requests.iter().map(Opened::new).collect(),
+            _ => requests.par_iter().map(Opened::new).collect(),
+        };
         let searched = requests
             .iter()
             .filter(|request| request.role == Role::Found);

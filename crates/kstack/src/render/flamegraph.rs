@@ -23,7 +23,7 @@ pub(crate) const RENDERER: Renderer = Renderer {
 ///
 /// # Errors
 ///
-/// Those of the writer; and when there is no stack to draw.
+/// Those of the writer; and when there is no stack to draw, or none with a sample.
 pub fn draw(trace: &Trace, options: &RenderOptions, out: &mut dyn Write) -> io::Result<()> {
     let folded = Folded::of(trace, options);
     let mut subtitle = trace.report.format.to_owned();
@@ -40,7 +40,7 @@ pub(crate) fn draw_folded(
     subtitle: &str,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    if folded.weights.is_empty() {
+    if folded.weighs_nothing() {
         return Err(nothing_to_draw());
     }
     let mut palette = PaletteMap::default();
@@ -67,7 +67,7 @@ pub fn draw_difference(
     out: &mut dyn Write,
 ) -> io::Result<()> {
     let (before, after) = (Folded::of(before, options_), Folded::of(after, options_));
-    if after.weights.is_empty() {
+    if after.weighs_nothing() {
         return Err(nothing_to_draw());
     }
     let mut both: BTreeMap<&str, (u64, u64)> = BTreeMap::new();

@@ -51,6 +51,11 @@ impl Folded {
         folded
     }
 
+    /// Whether there is nothing to draw: no stack, or none with a sample.
+    pub(crate) fn weighs_nothing(&self) -> bool {
+        self.weights.values().all(|&weight| weight == 0)
+    }
+
     /// Lines as tools read them: the path, a blank, the weight.
     pub(crate) fn lines(&self) -> impl Iterator<Item = String> {
         self.weights

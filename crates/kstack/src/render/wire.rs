@@ -509,7 +509,17 @@ impl From<Address> for Hex {
 
 impl Serialize for Hex {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&format_args!("{:#x}", self.0))
+        // There is one for each frame: the digits are set here, not by a formatter.
+        let mut text = *b"0x0000000000000000";
+        let digits = self.0.checked_ilog2().unwrap_or(0) / 4 + 1;
+        let end = 2 + digits as usize;
+        let mut rest = self.0;
+        for digit in text.iter_mut().take(end).skip(2).rev() {
+            *digit = b"0123456789abcdef"[(rest & 15) as usize];
+            rest >>= 4;
+        }
+        let text = text.get(..end).and_then(|text| str::from_utf8(text).ok());
+        serializer.serialize_str(text.unwrap_or_default())
     }
 }
 

@@ -43,10 +43,12 @@ pub(super) fn resolutions(
         }
     }
     let queries: Vec<_> = queries.into_iter().collect();
-    let named: Vec<_> = queries
-        .into_par_iter()
-        .flat_map_iter(|(source, queries)| ask(source, queries, matched))
-        .collect();
+    let ask = |(source, queries)| ask(source, queries, matched);
+    let named: Vec<_> = match queries.len() {
+        // Starting threads takes longer than a small report.
+        0 | 1 => queries.into_iter().flat_map(ask).collect(),
+        _ => queries.into_par_iter().flat_map_iter(ask).collect(),
+    };
     answers.extend(named);
     answers
 }

@@ -107,6 +107,16 @@ fn a_trace_without_stacks_is_no_picture() {
 }
 
 #[test]
+fn stacks_of_which_no_sample_was_taken_are_no_picture_and_no_other_error() {
+    let mut trace = sample::one(waiting());
+    trace.report.processes[0].threads[0].stacks[0].samples = 0;
+    let draw = RENDERERS.iter().find(|row| row.name == "flamegraph");
+    let options = RenderOptions::default();
+    let error = (draw.unwrap().write)(&trace, &options, &mut Vec::new()).unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput);
+}
+
+#[test]
 fn a_profile_has_the_threads_with_their_samples_and_categories() {
     let mut trace = sample::one(waiting());
     trace.report.processes[0].threads[0].stacks[0].samples = 9;
