@@ -17,6 +17,8 @@ use crate::render::standing::{Standing, Standings};
 
 /// With less room than this no thread is tried any more.
 const LEAST: usize = 100;
+/// After so many threads in a row that did not fit no other is tried: of thousands each would be written to see.
+const TRIES: usize = 64;
 
 /// Writes the threads, and counts those there is no room for.
 pub(super) fn write(
@@ -42,6 +44,7 @@ pub(super) fn write(
         standings,
         room,
         is_empty: true,
+        misses: 0,
         dropped,
     };
     let mut shown = HashSet::new();
@@ -70,6 +73,8 @@ struct Chooser<'a> {
     room: usize,
     /// Whether no thread is shown yet.
     is_empty: bool,
+    /// Threads in a row that did not fit.
+    misses: usize,
     dropped: &'a mut Dropped,
 }
 
@@ -91,18 +96,20 @@ impl Chooser<'_> {
                 continue;
             };
             let around = match *is_shown {
-                _ if self.room < LEAST => LEAST,
+                _ if self.room < LEAST || self.misses == TRIES => self.room,
                 true => 0,
                 false => title + around(block, look)?,
             };
             let Some(text) = self.fitting(block.process, thread, around)? else {
                 self.dropped.threads += usize::from(thread.is_some());
+                self.misses = TRIES.min(self.misses + 1);
                 continue;
             };
             self.room = self.room.saturating_sub(around + needed(&text));
             title = 0;
             *is_shown = true;
             self.is_empty = false;
+            self.misses = 0;
             let slot = thread.and_then(|thread| block.threads.get_mut(thread));
             if let Some(slot) = slot {
                 *slot = Some(text);
