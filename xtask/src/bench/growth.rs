@@ -49,7 +49,8 @@ pub(super) fn print(kstack: &PathBuf, data: &Data) -> Result<()> {
             let image = data.image(&format!("part{part}"))?;
             let addresses = addresses(data, &image, 1000)?;
             let mut command = Command::new(kstack);
-            command.arg("lookup").arg(&image.dsym).arg("-");
+            let lookup = command.arg("lookup").arg(&image.dsym);
+            lookup.args(["-", "--no-cache"]);
             Ok((command, Some(addresses)))
         },
     )?;

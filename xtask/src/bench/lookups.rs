@@ -1,6 +1,6 @@
 //! Addresses of a kernel: ours beside the others, in turn.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -46,16 +46,23 @@ fn alternate(
 ) -> Result<Vec<Cost>> {
     let output = data.folder.join("answers.txt");
     let mut costs = vec![Vec::new(); programs.len()];
+    // What a longer job has kept would be in the way of a shorter one.
+    let cache = data.folder.join("cache");
+    if cache.exists() {
+        fs::remove_dir_all(&cache)?;
+    }
+    let command = |program: &Program| {
+        let mut command = program.command(image);
+        command.env("KSTACK_CACHE_DIR", &cache);
+        command
+    };
     for program in programs.iter().filter(|program| program.is_warm()) {
-        process::run(&mut program.command(image), Some(addresses), &output)?;
+        process::run(&mut command(program), Some(addresses), &output)?;
     }
     for _ in 0..rounds {
         for (program, costs) in programs.iter().zip(&mut costs) {
-            costs.push(process::run(
-                &mut program.command(image),
-                Some(addresses),
-                &output,
-            )?);
+            let command = &mut command(program);
+            costs.push(process::run(command, Some(addresses), &output)?);
         }
     }
     Ok(costs.iter().map(|costs| process::median(costs)).collect())

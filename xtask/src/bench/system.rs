@@ -48,7 +48,7 @@ impl System {
         fs::write(&report, self.report(&images))?;
         let mut command = Command::new(kstack);
         command.arg("symbolicate").arg(report);
-        command.args(["--no-search", "--format", format]);
+        command.args(["--no-search", "--no-cache", "--format", format]);
         for (number, image) in images.iter().enumerate() {
             let placed = format!("{}@{:#x}", image.dsym.display(), place(number));
             command.arg("--kext").arg(placed);

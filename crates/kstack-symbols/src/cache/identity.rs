@@ -7,7 +7,7 @@ use crate::part::Part;
 
 /// Raised whenever a lookup of the same files would answer otherwise than before, in a way that the version
 /// of the crate does not tell.
-const ANSWERS: u32 = 1;
+const ANSWERS: u32 = 2;
 
 /// The files of a source as they are: version of kstack, UUID and architecture, and of each file its stamp, which
 /// part of it, and its path. `None` for a source that did not come from files as they are, or from one that was

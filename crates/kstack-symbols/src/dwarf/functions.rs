@@ -46,7 +46,7 @@ pub(super) struct Function {
 enum Kept {
     NotAsked,
     AskedOnce,
-    Kept(Rc<Inlined>),
+    Here(Rc<Inlined>),
 }
 
 impl Functions {
@@ -141,13 +141,13 @@ impl Function {
         unit: UnitRef<'_, Slice<'a>>,
         namer: &Namer<'_, 'a>,
     ) -> Result<Rc<Inlined>> {
-        if let Kept::Kept(inlined) = &self.inlined {
+        if let Kept::Here(inlined) = &self.inlined {
             return Ok(Rc::clone(inlined));
         }
         let inlined = Rc::new(Inlined::read(unit, self.entry, namer)?);
         self.inlined = match self.inlined {
             Kept::NotAsked => Kept::AskedOnce,
-            _ => Kept::Kept(Rc::clone(&inlined)),
+            _ => Kept::Here(Rc::clone(&inlined)),
         };
         Ok(inlined)
     }

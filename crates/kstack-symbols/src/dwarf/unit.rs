@@ -127,10 +127,9 @@ impl<'a> Unit<'a> {
             None => String::new(),
         };
         // The folder number 0 is that of the unit.
-        if file.directory_index() != 0 {
-            if let Some(folder) = file.directory(header) {
-                add(&mut path, &unit.attr_string(folder)?.to_string_lossy()?);
-            }
+        let folder = file.directory(header);
+        if let Some(folder) = folder.filter(|_| file.directory_index() != 0) {
+            add(&mut path, &unit.attr_string(folder)?.to_string_lossy()?);
         }
         add(
             &mut path,

@@ -515,7 +515,11 @@ impl Serialize for Hex {
         let end = 2 + digits as usize;
         let mut rest = self.0;
         for digit in text.iter_mut().take(end).skip(2).rev() {
-            *digit = b"0123456789abcdef"[(rest & 15) as usize];
+            let [low, ..] = (rest & 15).to_le_bytes();
+            *digit = match low {
+                0..10 => b'0' + low,
+                _ => b'a' + (low - 10),
+            };
             rest >>= 4;
         }
         let text = text.get(..end).and_then(|text| str::from_utf8(text).ok());
