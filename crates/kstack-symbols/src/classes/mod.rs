@@ -17,6 +17,7 @@ use std::sync::Arc;
 use kstack_model::VmAddr;
 
 use crate::demangle::demangle;
+use crate::macho::Held;
 use crate::part::Part;
 use crate::table::text_at;
 use metaclass::Metaclasses;
@@ -78,7 +79,7 @@ impl Classes {
         if !image.is_64_bit() || !image.is_little_endian() {
             return classes;
         }
-        let mut symbols: Vec<_> = image.data_symbols(bytes).collect();
+        let mut symbols: Vec<_> = image.symbols(Held::Data, bytes).collect();
         symbols.sort_by_key(|symbol| (symbol.address, symbol.name));
         let starts: Vec<u64> = symbols.iter().map(|symbol| symbol.address).collect();
         let next = |start: u64| {
@@ -96,7 +97,10 @@ impl Classes {
             if read.replace(symbol.address) == Some(symbol.address) {
                 continue;
             }
-            let end = next(symbol.address).min(symbol.section_end);
+            let mut sections = image.data();
+            let section = sections.find(|section| section.contains(&symbol.address));
+            let section_end = section.map_or(symbol.address, |section| section.end);
+            let end = next(symbol.address).min(section_end);
             let functions = functions(&words, symbol.address..end);
             classes.add(name_of_class(class), NamedBy::Symbol, functions);
         }
