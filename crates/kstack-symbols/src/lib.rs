@@ -66,7 +66,7 @@ mod unpack;
 
 pub use cache::{Cache, CacheEntry};
 pub use callsites::{After, CallSites, Code, Entries, Reach, Target};
-pub use classes::{Slot, Virtual};
+pub use classes::{NamedBy, Slot, Virtual};
 pub use collection::Collection;
 pub use data::Datum;
 pub use error::{SymbolError, SymbolErrorKind};

@@ -106,15 +106,6 @@ pub(crate) struct RawSymbol {
     pub(crate) is_external: bool,
 }
 
-/// A name for data from the symbol table.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct DataSymbol {
-    pub(crate) address: u64,
-    /// Offset of its name in the slice.
-    pub(crate) name: usize,
-    pub(crate) section_end: u64,
-}
-
 /// What a section holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Held {
@@ -384,17 +375,6 @@ impl Image {
         symbols.filter_map(move |(symbol, section)| {
             let is_held = section.is_code == (held == Held::Code);
             is_held.then_some(symbol)
-        })
-    }
-
-    /// Symbols of data, each with the end of its section.
-    pub(crate) fn data_symbols(&self, bytes: &[u8]) -> impl Iterator<Item = DataSymbol> {
-        let symbols = self.defined(bytes);
-        let data = symbols.filter(|(_, section)| !section.is_code);
-        data.map(|(symbol, section)| DataSymbol {
-            address: symbol.address,
-            name: symbol.name,
-            section_end: section.range.end,
         })
     }
 

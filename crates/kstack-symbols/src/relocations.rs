@@ -62,15 +62,23 @@ impl Image {
 
     /// Calls of functions in other images that never return, and stubs that lead to them.
     pub(crate) fn never_returning(&self, bytes: &[u8]) -> BTreeSet<u64> {
+        self.imported(bytes, |name| {
+            NEVER_RETURN.iter().any(|never| name == never.as_bytes())
+        })
+    }
+
+    /// Calls of the wanted functions of other images, and stubs that lead to them.
+    pub(crate) fn imported(
+        &self,
+        bytes: &[u8],
+        is_wanted: impl Fn(&[u8]) -> bool,
+    ) -> BTreeSet<u64> {
         let mut calls = BTreeSet::new();
-        let never = |number: usize| {
-            let name = self.name_of_symbol(number, bytes);
-            name.is_some_and(|name| NEVER_RETURN.iter().any(|never| name == never.as_bytes()))
-        };
+        let wanted = |number: usize| self.name_of_symbol(number, bytes).is_some_and(&is_wanted);
         if let Some(table) = self.relocations.as_ref() {
             for (address, word) in entries(bytes, table.extreloff, table.nextrel) {
                 let number = usize::try_from(word & 0xff_ffff).unwrap_or(usize::MAX);
-                if never(number) {
+                if wanted(number) {
                     let at = self.linked_at().0.wrapping_add(u64::from(address));
                     // The relocation is of the displacement; on x86-64 the opcode is one byte before it.
                     calls.extend([at, at.wrapping_sub(1)]);
@@ -89,7 +97,7 @@ impl Image {
                     let Some(number) = number else {
                         break;
                     };
-                    if never(usize::try_from(number).unwrap_or(usize::MAX)) {
+                    if wanted(usize::try_from(number).unwrap_or(usize::MAX)) {
                         let skipped = u64::from(stubs.size) * u64::from(index);
                         calls.insert(stubs.address.wrapping_add(skipped));
                     }

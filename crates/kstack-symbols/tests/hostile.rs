@@ -30,6 +30,7 @@ fn use_all_of(bytes: Vec<u8>) {
                 end,
             ] {
                 let _ = names.lookup(VmAddr(at));
+                let _ = source.virtual_at(VmAddr(at));
             }
         }
         for at in [0, 0x1004, 0x8010, u64::MAX - 1, u64::MAX] {
@@ -51,6 +52,25 @@ fn program(arch: Arch, dwarf_version: u16) -> Program {
     program
 }
 
+/// The binary without names of functions, with a virtual table of them.
+fn with_table(program: &Program) -> Vec<u8> {
+    let mut image = program.binary_image();
+    let at = program.data_start() + 0x4000;
+    let table = Symbol::external("__ZTV4Demo", program.data_section(), at);
+    image.symbols = vec![table, Symbol::undefined("__ZN11OSMetaClassC2EPKcPKS_j")];
+    image.exports = Vec::new();
+    let functions = program.functions.iter().map(|function| function.start);
+    let words = [0, 0].into_iter().chain(functions);
+    let mut bytes: Vec<u8> = words.flat_map(u64::to_le_bytes).collect();
+    bytes.resize(0x100, 0);
+    let data = image
+        .segments
+        .iter_mut()
+        .find(|segment| segment.name == "__DATA");
+    data.unwrap().sections[0].data = Some(bytes);
+    image.build()
+}
+
 /// Files of several kinds, to be damaged.
 fn files() -> Vec<Vec<u8>> {
     let (intel, arm, ppc) = (
@@ -62,6 +82,8 @@ fn files() -> Vec<Vec<u8>> {
         intel.binary(),
         arm.binary(),
         ppc.binary(),
+        with_table(&intel),
+        with_table(&arm),
         intel.dsym(),
         arm.dsym(),
         ppc.dsym(),
@@ -109,6 +131,27 @@ fn a_string_table_without_an_end_costs_no_square_of_its_size() {
         *byte = b'x';
     }
     use_all_of(file);
+}
+
+#[test]
+fn many_names_of_one_virtual_table_cost_no_square_of_its_size() {
+    const MANY: usize = 30_000;
+    let program = program(Arch::X86_64, 4);
+    let mut image = program.binary_image();
+    let at = program.data_start() + 0x4000;
+    let function = program.functions[0].start;
+    let table = Symbol::external("__ZTV4Demo", program.data_section(), at);
+    image.symbols = vec![table; MANY];
+    let mut data = vec![0; 16];
+    data.extend(function.to_le_bytes().repeat(MANY));
+    let segments = &mut image.segments;
+    let segment = segments.iter_mut().find(|segment| segment.name == "__DATA");
+    let segment = segment.unwrap();
+    let size = data.len() as u64;
+    segment.vmsize = size.next_multiple_of(0x4000);
+    segment.sections[0].size = size;
+    segment.sections[0].data = Some(data);
+    use_all_of(image.build());
 }
 
 proptest! {

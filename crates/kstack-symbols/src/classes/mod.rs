@@ -4,17 +4,23 @@
 //! stripped: a class of another kext may derive from its own. Each entry of a table points to a
 //! function of the class, its own or one that it inherits. Which of the two cannot be told without
 //! the tables of its bases, and what the function is called not at all, so this never is a name.
+//! Tables whose symbols are stripped too are named by what the metaclass was constructed with.
 
+mod metaclass;
+mod registers;
 mod words;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 
 use kstack_model::VmAddr;
 
 use crate::demangle::demangle;
+use crate::macho::Held;
 use crate::part::Part;
 use crate::table::text_at;
+use metaclass::Metaclasses;
 use words::{Word, Words};
 
 /// Entries of all tables of a file that are read. The tables of a whole kernel have half as many.
@@ -44,12 +50,23 @@ pub struct Slot {
     pub class: String,
     /// Counted from 0, the first function of the table.
     pub entry: u32,
+    /// What tells whose table it is.
+    pub named_by: NamedBy,
+}
+
+/// What tells whose a virtual table is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum NamedBy {
+    /// The table's symbol.
+    Symbol,
+    /// `getMetaClass` in the table, and the name that the metaclass is constructed with.
+    Metaclass,
 }
 
 /// The virtual tables of a file.
 #[derive(Debug, Default)]
 pub(crate) struct Classes {
-    names: Vec<String>,
+    names: Vec<(String, NamedBy)>,
     /// Function, number of the class, entry; sorted.
     slots: Vec<(u64, usize, u32)>,
 }
@@ -62,31 +79,77 @@ impl Classes {
         if !image.is_64_bit() || !image.is_little_endian() {
             return classes;
         }
-        let mut symbols: Vec<_> = image.data_symbols(bytes).collect();
+        let mut symbols: Vec<_> = image.symbols(Held::Data, bytes).collect();
         symbols.sort_by_key(|symbol| (symbol.address, symbol.name));
+        let starts: Vec<u64> = symbols.iter().map(|symbol| symbol.address).collect();
+        let next = |start: u64| {
+            let next = starts.partition_point(|other| *other <= start);
+            starts.get(next).copied().unwrap_or(u64::MAX)
+        };
         let words = Words::new(image, bytes, base);
-        for (index, symbol) in symbols.iter().enumerate() {
+        // Of several names of one table the first is taken, so each table is read once.
+        let mut read = None;
+        for symbol in symbols {
             let name = text_at(bytes, symbol.name, LONGEST);
             let Some(class) = name.strip_prefix(b"__ZTV") else {
                 continue;
             };
-            let mut after = symbols.iter().skip(index).map(|symbol| symbol.address);
-            let end = after.find(|address| *address > symbol.address);
-            let end = end.unwrap_or(u64::MAX).min(symbol.section_end);
-            let functions = functions(&words, symbol.address..end);
-            if functions.is_empty() || classes.slots.len() + functions.len() > MOST_SLOTS {
+            if read.replace(symbol.address) == Some(symbol.address) {
                 continue;
             }
-            let number = classes.names.len();
-            classes.names.push(name_of_class(class));
-            let slots = functions.into_iter();
-            classes
-                .slots
-                .extend(slots.map(|(entry, start)| (start, number, entry)));
+            let mut sections = image.data();
+            let section = sections.find(|section| section.contains(&symbol.address));
+            let section_end = section.map_or(symbol.address, |section| section.end);
+            let end = next(symbol.address).min(section_end);
+            let functions = functions(&words, symbol.address..end);
+            classes.add(name_of_class(class), NamedBy::Symbol, functions);
         }
+        classes.add_nameless(&Metaclasses::of(image, bytes), &words, next);
         classes.slots.sort_unstable();
         classes.slots.dedup();
         classes
+    }
+
+    fn add(&mut self, class: String, named_by: NamedBy, functions: Vec<(u32, u64)>) {
+        if functions.is_empty() || self.slots.len() + functions.len() > MOST_SLOTS {
+            return;
+        }
+        let number = self.names.len();
+        self.names.push((class, named_by));
+        let slots = functions.into_iter();
+        self.slots
+            .extend(slots.map(|(entry, start)| (start, number, entry)));
+    }
+
+    /// Adds the tables that no symbol names and that hold the `getMetaClass` of one class. `next` tells where
+    /// the next symbol of data is.
+    ///
+    /// A class that has two tables is left out: one of them is of a class that derives from it and has
+    /// no metaclass of its own.
+    fn add_nameless(
+        &mut self,
+        metaclasses: &Metaclasses<'_>,
+        words: &Words<'_>,
+        next: impl Fn(u64) -> u64,
+    ) {
+        if metaclasses.is_empty() {
+            return;
+        }
+        let mut found: BTreeMap<&str, Vec<Vec<(u32, u64)>>> = BTreeMap::new();
+        for (start, end) in metaclasses.tables(words) {
+            let functions = functions(words, start..end.min(next(start)));
+            if let Some(class) = metaclasses.class_of(&functions) {
+                found.entry(class).or_default().push(functions);
+            }
+        }
+        let by_symbol: BTreeSet<String> =
+            self.names.iter().map(|(class, _)| class.clone()).collect();
+        for (class, mut tables) in found {
+            let is_only = tables.len() == 1 && !by_symbol.contains(class);
+            if let Some(functions) = tables.pop().filter(|_| is_only) {
+                self.add(class.to_owned(), NamedBy::Metaclass, functions);
+            }
+        }
     }
 
     /// The last function at or before an address that is in a table.
@@ -104,9 +167,11 @@ impl Classes {
         let mut slots = slots.take_while(|(other, ..)| *other == start);
         let mut tables = Vec::new();
         for (_, number, entry) in slots.by_ref().take(MOST_LISTED) {
+            let (class, named_by) = self.names.get(*number)?;
             tables.push(Slot {
-                class: self.names.get(*number)?.clone(),
+                class: class.clone(),
                 entry: *entry,
+                named_by: *named_by,
             });
         }
         tables.sort();

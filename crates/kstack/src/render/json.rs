@@ -7,7 +7,7 @@ mod waits;
 use std::io::{self, Write};
 
 use kstack_model::{self as model, Basis, Position, Side, SlideOf, StackEnd};
-use kstack_symbols::{Certainty, Made, Named, SourceFrame, Virtual};
+use kstack_symbols::{Certainty, Made, Named, NamedBy, SourceFrame, Virtual};
 use serde::Serialize;
 
 use super::words;
@@ -339,6 +339,10 @@ fn guess(guess: &Virtual) -> wire::Guess<'_> {
     let tables = guess.tables.iter().map(|slot| wire::Slot {
         class: &slot.class,
         entry: slot.entry,
+        named_by: match slot.named_by {
+            NamedBy::Symbol => "symbol",
+            NamedBy::Metaclass => "metaclass",
+        },
     });
     wire::Guess {
         kind: "virtual-function",

@@ -372,6 +372,7 @@ pub(crate) struct Guess<'a> {
 pub(crate) struct Slot<'a> {
     pub(crate) class: &'a str,
     pub(crate) entry: u32,
+    pub(crate) named_by: &'static str,
 }
 
 #[derive(Debug, Serialize)]

@@ -90,6 +90,7 @@ fn places(image: &TraceImage) -> Markup {
     html! {
         @for placement in &image.image.placements {
             div { @match placement {
+                Placement::LoadedAt(address) if image.image.is_apart() => { "header " code { (address) } },
                 Placement::LoadedAt(address) => code { (address) },
                 Placement::SegmentAt { segment, address } => { (Visible(segment)) " " code { (address) } },
             } }

@@ -55,6 +55,10 @@ fn write_image_row(
     }
     for placement in &image.image.placements {
         match placement {
+            // Where code lies apart, this is not where.
+            Placement::LoadedAt(address) if image.image.is_apart() => {
+                write!(out, " header `{address}`")?;
+            }
             Placement::LoadedAt(address) => write!(out, " `{address}`")?,
             Placement::SegmentAt { segment, address } => {
                 write!(out, " {} `{address}`", CodeSpan(segment))?;

@@ -7,7 +7,7 @@ use kstack_model::{
     Note, Placement, PortLabel, PortLabelId, Position, Process, Report, Said, Side, Stack,
     StackEnd, Thread, ThreadState, Turnstile, Uuid, Value, VmAddr, WaitInfo, WaitType,
 };
-use kstack_symbols::{Certainty, Datum, Detail, Named, Slot, SourceFrame, Virtual};
+use kstack_symbols::{Certainty, Datum, Detail, Named, NamedBy, Slot, SourceFrame, Virtual};
 
 use crate::resolve::{
     Awaited, MatchedBy, PlacedBy, Refusal, Resolution, SlideMap, SpaceId, Trace, TraceImage,
@@ -108,6 +108,7 @@ pub(super) fn guess(tables: &[(&str, u32)], more: usize) -> Virtual {
     let slots = tables.iter().map(|(class, entry)| Slot {
         class: (*class).to_owned(),
         entry: *entry,
+        named_by: NamedBy::Symbol,
     });
     Virtual {
         start: VmAddr(0x40),
