@@ -1,11 +1,17 @@
 //! What the targets share.
 
+mod ask;
+mod pieces;
+
 use std::sync::LazyLock;
 
 use kstack::symbols::{Role, StatedPlace, SymbolSet};
 use kstack_model::{Address, Arch, Report};
 use kstack_parse::Limits;
 use kstack_synth::macho::Program;
+
+pub use ask::{ask, ask_at};
+pub use pieces::{Piece, pieces};
 
 /// Room for every seed, and little enough that a slip shows as memory or time.
 pub const LIMITS: Limits = Limits {

@@ -3,6 +3,7 @@
 //! The targets lie in `fuzz/`. The format target is run once for each row of
 //! the table of formats, so a new format is fuzzed without a line here.
 
+mod loaders;
 mod seeds;
 
 use std::fs;
@@ -17,9 +18,26 @@ use seeds::Seeds;
 /// What the targets need beside Rust; the C++ compiler builds libFuzzer.
 const NEEDS: &str = "`cargo install cargo-fuzz --locked`, and a C++ compiler such as g++";
 
-/// The targets beside the formats.
-const OTHERS: [&str; 10] = [
-    "parse", "dump", "join", "annotate", "zlog", "zones", "symbols", "bundle", "cache", "trace",
+/// The targets beside the formats: texts and reports, then the loaders of symbol files.
+const OTHERS: [&str; 18] = [
+    "parse",
+    "dump",
+    "join",
+    "annotate",
+    "zlog",
+    "zones",
+    "trace",
+    "symbols",
+    "bundle",
+    "cache",
+    "index",
+    "unpack",
+    "collection",
+    "prelinked",
+    "debug_map",
+    "dwarf",
+    "bounds",
+    "link",
 ];
 
 /// Seconds after which one input counts as a hang, on a machine that has other work.

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::Result;
-use kstack_model::{Arch, Uuid};
+use kstack_model::Uuid;
 use kstack_parse::{FORMATS, Limits, dump, parse, parse_as};
 use kstack_synth::ips::Ips;
 use kstack_synth::kcdata::{self, Buffer};
@@ -12,6 +12,8 @@ use kstack_synth::legacy::{self, Generation, Trace};
 use kstack_synth::macho::{InfoPlist, Program, fat};
 use kstack_synth::micro::Sample;
 use kstack_synth::panic::{Layout, PanicLog};
+
+use super::loaders;
 
 const KERNEL: u64 = 0xffff_ff80_0020_0000;
 const KEXT: u64 = 0xffff_ff7f_8100_0000;
@@ -59,6 +61,9 @@ impl Seeds {
             let reports = self.reports.iter().filter(|report| serve(report));
             reports.cloned().collect()
         };
+        if let Some(seeds) = loaders::of(target) {
+            return seeds;
+        }
         match target {
             "symbols" => self.symbols.clone(),
             "bundle" => self.plists.clone(),
@@ -252,26 +257,12 @@ fn panic_ips() -> Vec<u8> {
     ips.build().into_bytes()
 }
 
-/// One program for each word size, byte order and version of DWARF.
+/// Binaries and dSYMs, and a file with several of them.
 fn built_symbols() -> Vec<Vec<u8>> {
-    let builds = [
-        (Arch::X86_64, 4),
-        (Arch::Arm64e, 5),
-        (Arch::I386, 3),
-        (Arch::Ppc, 2),
-    ];
-    let mut files = Vec::new();
-    for (arch, dwarf_version) in builds {
-        let mut program = Program::kext("demo", arch, 1);
-        program.dwarf_version = dwarf_version;
-        program.function_starts = true;
-        program.add_many(6);
-        let starts = program.functions.iter();
-        program.exports = starts
-            .map(|function| (format!("_{}", function.name), function.start))
-            .collect();
-        files.extend([program.binary(), program.dsym()]);
-    }
+    let programs = Program::of_every_kind().into_iter();
+    let mut files: Vec<_> = programs
+        .flat_map(|program| [program.binary(), program.dsym()])
+        .collect();
     files.push(fat(&files[..4]));
     files
 }

@@ -111,6 +111,12 @@ fn add(bytes: &mut [u8], at: usize, start: u64) {
 /// `kexts` are bundle identifier and Mach-O, each linked at its load address.
 #[must_use]
 pub fn prelinked(kernel: &Image, kexts: &[(&str, Vec<u8>)]) -> Vec<u8> {
+    prelinked_image(kernel, kexts).build()
+}
+
+/// The same, to be changed before it is built; its last segment is the list of kexts.
+#[must_use]
+pub fn prelinked_image(kernel: &Image, kexts: &[(&str, Vec<u8>)]) -> Image {
     use super::image::{Section, Segment};
     let section = |segment: &str, name: &str, address: u64, data: Vec<u8>| Section {
         segment: segment.to_owned(),
@@ -157,7 +163,7 @@ pub fn prelinked(kernel: &Image, kexts: &[(&str, Vec<u8>)]) -> Vec<u8> {
             sections: vec![section(name, section_name, address, data)],
         });
     }
-    kernel.build()
+    kernel
 }
 
 /// A file behind the header `comp`, as LZSS of literals only.

@@ -7,12 +7,12 @@ use gimli::write::{
     Sections, StringTable, Unit, UnitEntryId,
 };
 use gimli::{Encoding, Format, LineEncoding, RunTimeEndian};
-use kstack_model::Arch;
 
+use super::aranges;
 use super::function::{Debugged, Function};
 use super::image::{Section, Segment};
 use super::program::Program;
-use super::writer::is_wide;
+use super::writer::{is_big_endian, is_wide};
 
 /// Path of the file that inlined functions are from, below the program's source folder.
 pub(super) const HEADER_PATH: &str = "include/inline.h";
@@ -50,9 +50,9 @@ fn sections_of(program: &Program) -> Vec<(String, Vec<u8>)> {
     for (index, functions) in program.functions.chunks(program.unit_size).enumerate() {
         add_unit(&mut dwarf, program, index, functions);
     }
-    let endian = match program.arch {
-        Arch::Ppc | Arch::Ppc64 => RunTimeEndian::Big,
-        _ => RunTimeEndian::Little,
+    let endian = match is_big_endian(program.arch) {
+        true => RunTimeEndian::Big,
+        false => RunTimeEndian::Little,
     };
     let mut sections = Sections::new(EndianVec::new(endian));
     dwarf.write(&mut sections).expect("DWARF of our own");
@@ -65,6 +65,10 @@ fn sections_of(program: &Program) -> Vec<(String, Vec<u8>)> {
             Ok::<(), gimli::write::Error>(())
         })
         .expect("nothing here fails");
+    if program.aranges {
+        let list = aranges::of(program, &written);
+        written.push(("__debug_aranges".to_owned(), list));
+    }
     written
 }
 
@@ -74,10 +78,7 @@ fn add_unit(
     index: usize,
     functions: &[Function],
 ) {
-    let functions: Vec<&Function> = functions
-        .iter()
-        .filter(|function| function.debugged != Debugged::Not)
-        .collect();
+    let functions: Vec<&Function> = functions.iter().filter(|one| has_debug(one)).collect();
     if functions.is_empty() {
         return;
     }
@@ -102,6 +103,10 @@ fn add_unit(
             writer.function(function);
         }
     }
+}
+
+pub(super) fn has_debug(function: &Function) -> bool {
+    function.debugged != Debugged::Not
 }
 
 /// The two files of a unit.

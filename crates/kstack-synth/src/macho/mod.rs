@@ -4,6 +4,7 @@
 //! the dSYM and the answers from one description. [`Image`] is the Mach-O file
 //! itself, for tests of single fields.
 
+mod aranges;
 mod bundle;
 mod collection;
 mod dwarf;
@@ -16,7 +17,7 @@ mod program;
 mod writer;
 
 pub use bundle::{InfoPlist, dsym_bundle, kext_bundle};
-pub use collection::{complzss, compressed, fileset, im4p, prelinked};
+pub use collection::{complzss, compressed, fileset, im4p, prelinked, prelinked_image};
 pub use fat::fat;
 pub use function::{Debugged, Function, Inlined, Place, SymbolIn};
 pub use image::{FileType, Image, Section, Segment, Symbol};

@@ -33,6 +33,8 @@ pub struct Program {
     pub dwarf_version: u16,
     /// Functions per compile unit.
     pub unit_size: usize,
+    /// Whether the debug information has `__debug_aranges`, as those of dsymutil do.
+    pub aranges: bool,
     /// Its functions, in the order of their addresses.
     pub functions: Vec<Function>,
     /// Whether both files have `LC_FUNCTION_STARTS`; shipped kexts have none.
@@ -57,6 +59,7 @@ impl Program {
             base: 0,
             dwarf_version: 4,
             unit_size: 16,
+            aranges: false,
             functions: Vec::new(),
             function_starts: false,
             exports: Vec::new(),
@@ -79,6 +82,32 @@ impl Program {
             function_starts: true,
             ..Program::kext("kernel", arch, seed)
         }
+    }
+
+    /// A kext for each word size, byte order and version of DWARF, with all that a symbol file can have.
+    #[must_use]
+    pub fn of_every_kind() -> Vec<Program> {
+        let kinds = [
+            (Arch::X86_64, 4, true),
+            (Arch::Arm64e, 5, false),
+            (Arch::I386, 3, false),
+            (Arch::Ppc, 2, true),
+        ];
+        let kinds = kinds.into_iter();
+        let programs = kinds.map(|(arch, dwarf_version, aranges)| {
+            let mut program = Program::kext("demo", arch, 1);
+            program.dwarf_version = dwarf_version;
+            program.aranges = aranges;
+            program.unit_size = 2;
+            program.function_starts = true;
+            program.add_many(6);
+            let functions = program.functions.iter();
+            program.exports = functions
+                .map(|function| (format!("_{}", function.name), function.start))
+                .collect();
+            program
+        });
+        programs.collect()
     }
 
     /// Adds a function behind the others, aligned to 16 bytes.

@@ -15,7 +15,7 @@ impl Writer {
     pub(super) fn for_arch(arch: Arch) -> Writer {
         Writer {
             bytes: Vec::new(),
-            big_endian: matches!(arch, Arch::Ppc | Arch::Ppc64),
+            big_endian: is_big_endian(arch),
             wide: is_wide(arch),
         }
     }
@@ -85,6 +85,11 @@ impl Writer {
 /// Whether an architecture's addresses have 64 bits.
 pub(super) fn is_wide(arch: Arch) -> bool {
     arch.cpu_type() & 0x0100_0000 != 0
+}
+
+/// Whether an architecture writes the highest byte first.
+pub(super) fn is_big_endian(arch: Arch) -> bool {
+    matches!(arch, Arch::Ppc | Arch::Ppc64)
 }
 
 pub(super) fn round_up(value: usize, to: usize) -> usize {
