@@ -445,3 +445,35 @@ fn the_same_kext_given_twice_names_as_if_given_once() {
     assert_eq!(name(resolutions(&trace)[0]), ("first", 4));
     assert_eq!(trace.notes, []);
 }
+
+#[test]
+fn damaged_debug_information_is_told_where_symbols_stand_in_for_it() {
+    let program = kext("zfs", 1);
+    let mut dsym = program.dsym_image();
+    for section in &mut dsym.segments.last_mut().unwrap().sections {
+        if section.name == "__debug_info" {
+            section.data.as_mut().unwrap()[4..].fill(0xff);
+        }
+    }
+    let mut symbols = SymbolSet::default();
+    symbols.add_bytes(Role::Kext, "zfs.kext", None, program.binary());
+    symbols.add_bytes(Role::Dsym, "zfs.dSYM", None, dsym.build());
+    let report = report(
+        vec![image("zfs", Some(BASE), Some(1))],
+        &[BASE + start_of(&program, "second") + 8],
+    );
+    let trace = resolve(report, &symbols, &ResolveOptions::default());
+    let note = trace
+        .notes
+        .iter()
+        .find(|note| note.text.contains("zfs.dSYM"));
+    let note = &note.expect("a note about the damage").text;
+    assert!(
+        note.contains("part of its debug information cannot be read"),
+        "{note}"
+    );
+    let Resolution::Named { named, .. } = resolutions(&trace)[0] else {
+        panic!("a symbol names it");
+    };
+    assert_eq!(&*named.name, "second");
+}

@@ -94,7 +94,13 @@ pub(crate) fn run(args: &Annotate) -> anyhow::Result<Exit> {
     let mut out = output::open(&args.output)?;
     let text: &mut dyn Read = &mut text;
     match args.format {
-        TextOrMarkdown::Text => annotator.copy(text, &mut out),
+        TextOrMarkdown::Text => {
+            let done = annotator.copy(text, &mut out);
+            for note in annotator.damage() {
+                output::complain(&note.text);
+            }
+            done
+        }
         TextOrMarkdown::Markdown => annotator.digest(text, &mut out),
     }
     .with_context(|| format!("annotating {}", args.text.display()))?;

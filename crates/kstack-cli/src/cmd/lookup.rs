@@ -100,6 +100,9 @@ pub(crate) fn run(args: &Lookup) -> anyhow::Result<Exit> {
         piped(&mut answer)?;
     }
     answer(&typed)?;
+    for note in lookups.damage() {
+        output::complain(&note.text);
+    }
     stats.stage("name and write");
     input::complain_about_rewritten(&symbols);
     let cache = input::save_answers(&symbols);

@@ -175,6 +175,12 @@ impl<'a> Annotator<'a> {
             .chain(self.answers.session().notes())
     }
 
+    /// What damage of the symbol files has cost the answers given so far.
+    #[must_use]
+    pub fn damage(&self) -> Vec<Note> {
+        self.answers.session().damage()
+    }
+
     fn copy_to(
         &mut self,
         input: &mut dyn Read,

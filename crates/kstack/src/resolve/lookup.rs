@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use foldhash::HashMap;
-use kstack_model::{Address, At, Frame, FrameKind, ImageOffset, Report, Side, VmAddr};
-use kstack_symbols::{Named, SymbolError};
+use kstack_model::{Address, At, Frame, FrameKind, ImageOffset, Note, Report, Side, VmAddr};
+use kstack_symbols::{Named, Names, SymbolError, SymbolSource};
 use rayon::prelude::*;
 
 use super::matching::{Matched, SourceId};
@@ -26,12 +26,15 @@ pub(super) struct Query {
     shown: VmAddr,
 }
 
-/// Answers every frame and continuation of the report.
+/// Fewer questions to one file than this are not worth another thread.
+const PART: usize = 4096;
+
+/// Answers every frame and continuation of the report; with notes about what damage has cost.
 pub(super) fn resolutions(
     report: &Report,
     matched: &Matched<'_>,
     spaces: &Spaces,
-) -> HashMap<Key, Resolution> {
+) -> (HashMap<Key, Resolution>, Vec<Note>) {
     let mut answers = HashMap::default();
     let mut queries: BTreeMap<SourceId, Vec<Query>> = BTreeMap::new();
     for key in distinct(report) {
@@ -42,15 +45,31 @@ pub(super) fn resolutions(
             }
         }
     }
-    let queries: Vec<_> = queries.into_iter().collect();
+    let mut parts = Vec::new();
+    for (source, queries) in &mut queries {
+        // Neighbours are read together, so each part gets a range of the file.
+        queries.sort_by_key(|query| query.look_up);
+        parts.extend(queries.chunks(PART).map(|part| (*source, part)));
+    }
     let ask = |(source, queries)| ask(source, queries, matched);
-    let named: Vec<_> = match queries.len() {
+    let asked: Vec<Asked> = match parts.len() {
         // Starting threads takes longer than a small report.
-        0 | 1 => queries.into_iter().flat_map(ask).collect(),
-        _ => queries.into_par_iter().flat_map_iter(ask).collect(),
+        0 | 1 => parts.into_iter().map(ask).collect(),
+        _ => parts.into_par_iter().map(ask).collect(),
     };
-    answers.extend(named);
-    answers
+    let mut notes = Vec::new();
+    for part in asked {
+        answers.extend(part.answers);
+        notes.extend(part.damage.filter(|note| !notes.contains(note)));
+    }
+    (answers, notes)
+}
+
+/// What a file has answered.
+#[derive(Default)]
+struct Asked {
+    answers: Vec<(Key, Resolution)>,
+    damage: Option<Note>,
 }
 
 /// Fills in how many frames lie in each image.
@@ -241,16 +260,28 @@ fn only(image: usize, offset_in_image: ImageOffset, why: Why) -> Resolution {
     }
 }
 
-/// Asks one source all its queries, on the thread this runs on.
-fn ask(source: SourceId, queries: Vec<Query>, matched: &Matched<'_>) -> Vec<(Key, Resolution)> {
+/// Asks one source some of its queries, on the thread this runs on.
+fn ask(source: SourceId, queries: &[Query], matched: &Matched<'_>) -> Asked {
     let Some(source) = matched.source(source) else {
-        return Vec::new();
+        return Asked::default();
     };
     let mut names = source.names();
-    queries
-        .into_iter()
-        .map(|query| (query.key, answer(&query, names.lookup(query.look_up))))
-        .collect()
+    let answers = queries
+        .iter()
+        .map(|query| (query.key, answer(query, names.lookup(query.look_up))));
+    Asked {
+        answers: answers.collect(),
+        damage: damage(source, &names),
+    }
+}
+
+/// What damage has cost the answers of a source.
+pub(super) fn damage(source: &SymbolSource, names: &Names<'_>) -> Option<Note> {
+    let why = names.damage()?;
+    let paths = source.identity().paths.join(" + ");
+    Some(Note::new(format!(
+        "{paths}: part of its debug information cannot be read: {why}; symbols alone name what it describes"
+    )))
 }
 
 /// What the source's word makes of a query.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use foldhash::{HashMap, HashMapExt as _};
-use kstack_model::{Address, At, Frame, FrameKind, Process, Report, Side, Stack, Thread};
+use kstack_model::{Address, At, Frame, FrameKind, Note, Process, Report, Side, Stack, Thread};
 use kstack_symbols::SymbolSet;
 
 use super::{ResolveOptions, Session, SpaceId, Trace, UnusedFile};
@@ -42,6 +42,12 @@ impl<'a> Lookups<'a> {
     #[must_use]
     pub fn unused(&self) -> &[UnusedFile] {
         self.session.unused()
+    }
+
+    /// What damage of the files has cost the answers given so far.
+    #[must_use]
+    pub fn damage(&self) -> Vec<Note> {
+        self.session.damage()
     }
 
     /// Names addresses: a trace of one kernel stack that has them in the order given.

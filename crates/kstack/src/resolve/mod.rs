@@ -97,13 +97,14 @@ pub fn resolve(report: Report, symbols: &SymbolSet, options: &ResolveOptions) ->
     let (mut matched, clues) = matching::matches(&report, symbols, options);
     let proof = prove::prove(&report, &clues, &mut matched);
     let spaces = space::lay_out(&matched.images);
-    let resolutions = lookup::resolutions(&report, &matched, &spaces);
+    let (resolutions, damage) = lookup::resolutions(&report, &matched, &spaces);
     let entered = entered::entered(&report, &matched, &spaces, &resolutions);
     let guesses = guesses::guesses(&matched, &spaces, &resolutions);
     let rewritten = rewritten::notes(&matched);
     let awaited = awaited::awaited(&report, &matched, &spaces);
     let mut notes = matched.notes;
     notes.extend(symbols.remarks().iter().map(Note::new));
+    notes.extend(damage);
     notes.extend(rewritten);
     notes.extend(spaces.overlaps(&matched.images));
     let mut trace = Trace {

@@ -6,7 +6,7 @@ use foldhash::HashMap;
 use kstack_model::{Address, At, FrameKind, Note, Report};
 use kstack_symbols::{Names, SymbolSet, SymbolSource};
 
-use super::lookup::{answer, locate};
+use super::lookup::{answer, damage, locate};
 use super::matching::{self, Matched, SourceId};
 use super::prove;
 use super::space::{self, Spaces};
@@ -82,8 +82,17 @@ impl<'a> Session<'a> {
         &self.matched.notes
     }
 
+    /// What damage has cost the answers given so far.
+    pub(crate) fn damage(&self) -> Vec<Note> {
+        let names = self.names.iter();
+        let damaged = names.filter_map(|(id, names)| damage(self.matched.source(*id)?, names));
+        damaged.collect()
+    }
+
     /// The report with its images matched, and no frame answered.
-    pub(crate) fn into_trace(self, report: Report) -> Trace {
+    pub(crate) fn into_trace(mut self, report: Report) -> Trace {
+        let damage = self.damage();
+        self.matched.notes.extend(damage);
         Trace {
             report,
             images: self.matched.images,
