@@ -30,15 +30,20 @@ const LONGEST: usize = 256;
 pub(super) struct Metaclasses<'a> {
     image: &'a Image,
     bytes: &'a [u8],
+    /// Sections of instructions in ascending order.
+    code: Vec<(u64, &'a [u8])>,
     names: BTreeMap<u64, String>,
 }
 
 impl<'a> Metaclasses<'a> {
     /// Goes through the code once, if it calls the constructor at all.
     pub(super) fn of(image: &'a Image, bytes: &'a [u8]) -> Metaclasses<'a> {
+        let mut code: Vec<_> = image.code_bytes(bytes).collect();
+        code.sort_by_key(|(start, _)| *start);
         let mut metaclasses = Metaclasses {
             image,
             bytes,
+            code,
             names: BTreeMap::new(),
         };
         let constructors = image.imported(bytes, |name| CONSTRUCTORS.contains(&name));
@@ -46,8 +51,8 @@ impl<'a> Metaclasses<'a> {
             return metaclasses;
         }
         let mut found: BTreeMap<u64, Option<String>> = BTreeMap::new();
-        for (start, code) in image.code_bytes(bytes) {
-            for (object, name) in constructed(image.arch, start, code, &constructors) {
+        for (start, code) in &metaclasses.code {
+            for (object, name) in constructed(image.arch, *start, code, &constructors) {
                 let name = metaclasses.text(name);
                 let known = found.entry(object).or_insert_with(|| name.clone());
                 // Of two names for one object none is believed.
@@ -85,7 +90,9 @@ impl<'a> Metaclasses<'a> {
             let end = u64::try_from(mapped.size).unwrap_or(u64::MAX);
             let end = mapped.address.saturating_add(end);
             let mut zeros = 0;
-            let mut at = mapped.address.next_multiple_of(8);
+            let Some(mut at) = mapped.address.checked_next_multiple_of(8) else {
+                continue;
+            };
             while at < end && Image::is_mapped(&mapped.segment) {
                 match words.at(at) {
                     Some(Word::Zero) => zeros += 1,
@@ -118,11 +125,10 @@ impl<'a> Metaclasses<'a> {
 
     /// The instructions from an address to the end of their section.
     fn code_at(&self, at: u64) -> Option<&'a [u8]> {
-        let mut sections = self.image.code_bytes(self.bytes);
-        sections.find_map(|(start, code)| {
-            let skipped = usize::try_from(at.checked_sub(start)?).ok()?;
-            code.get(skipped..).filter(|rest| !rest.is_empty())
-        })
+        let above = self.code.partition_point(|(start, _)| *start <= at);
+        let (start, code) = self.code.get(above.checked_sub(1)?)?;
+        let skipped = usize::try_from(at.checked_sub(*start)?).ok()?;
+        code.get(skipped..).filter(|rest| !rest.is_empty())
     }
 
     /// The name of a class at an address.

@@ -1,6 +1,7 @@
 //! What the words of data are: pointers to code of this image, to elsewhere, or numbers.
 
 use std::collections::HashSet;
+use std::ops::Range;
 
 use scroll::{LE, Pread};
 
@@ -25,6 +26,8 @@ pub(super) enum Word {
 pub(super) struct Words<'a> {
     image: &'a Image,
     bytes: &'a [u8],
+    /// Sections of instructions in ascending order: every word is asked whether it leads into one.
+    code: Vec<Range<u64>>,
     /// What packed pointers count from.
     base: u64,
     /// Where pointers into this image are; none where they are chained.
@@ -35,9 +38,12 @@ pub(super) struct Words<'a> {
 
 impl<'a> Words<'a> {
     pub(super) fn new(image: &'a Image, bytes: &'a [u8], base: u64) -> Words<'a> {
+        let mut code: Vec<Range<u64>> = image.code().cloned().collect();
+        code.sort_by_key(|range| range.start);
         Words {
             image,
             bytes,
+            code,
             base,
             local: image.local_relocations(bytes).into_iter().collect(),
             external: image.external_relocations(bytes).into_iter().collect(),
@@ -77,7 +83,9 @@ impl<'a> Words<'a> {
     }
 
     fn is_code(&self, at: u64) -> bool {
-        self.image.code().any(|range| range.contains(&at))
+        let above = self.code.partition_point(|range| range.start <= at);
+        let below = above.checked_sub(1).and_then(|below| self.code.get(below));
+        below.is_some_and(|range| range.contains(&at))
     }
 }
 

@@ -7,7 +7,8 @@
 //! 3. space: what lies where, overlaps included.
 //! 4. prove: does the code agree with the stacks (evidence), and where do files lie that
 //!    nothing places (infer).
-//! 5. lookup: each distinct address once, sources in parallel.
+//! 5. lookup: each distinct address once, sources in parallel; then what stands beside the names:
+//!    callers that a stack does not show (entered), and what virtual tables tell (guesses).
 //!
 //! Nothing fails: every frame without a name carries a [`Why`], every file
 //! that is not used a reason.
