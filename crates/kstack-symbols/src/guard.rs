@@ -69,6 +69,11 @@ pub(crate) fn spend(bytes: usize) -> Result<()> {
     })
 }
 
+/// Whether the question has used what it may: then what fails next says nothing of the file.
+pub(crate) fn is_spent() -> bool {
+    ALLOWANCE.with(|allowance| allowance.spent.get().is_some())
+}
+
 /// Ends a question for this reason, a fragment.
 #[cold]
 pub(crate) fn refuse(why: &'static str) -> Error {

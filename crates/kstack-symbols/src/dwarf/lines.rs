@@ -3,7 +3,7 @@
 //! A line table is a program whose every row builds on the one before. It is run once and its rows are not kept,
 //! only marks to run on from: a kernel has millions of rows, and most are never asked for.
 
-use gimli::{LineProgramHeader, Range, Result};
+use gimli::{Error, LineProgramHeader, Range, Result};
 
 use super::Slice;
 use super::claims::Claims;
@@ -93,10 +93,11 @@ impl<'a> Lines<'a> {
         Ok(found)
     }
 
-    /// The ranges of all sequences; what is damaged ends the table.
-    pub(super) fn ranges(&mut self) -> Vec<Range> {
-        // What was run before the damage counts.
-        let _ = self.run(|_| false);
+    /// The ranges of all sequences. Damage ends the table; what was run before it counts.
+    pub(super) fn ranges(&mut self, note: impl FnOnce(Error)) -> Vec<Range> {
+        if let Err(why) = self.run(|_| false) {
+            note(why);
+        }
         self.sequences.ranges().collect()
     }
 

@@ -16,6 +16,7 @@
 mod claims;
 mod extent;
 mod functions;
+mod headers;
 mod inlined;
 mod lines;
 mod machine;
@@ -29,9 +30,10 @@ mod units;
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use gimli::{Result as Read, RunTimeEndian, Section};
+use gimli::{Result as Read, RunTimeEndian, Section, UnitHeader};
 use object::{Object, ObjectSection};
 
+use self::headers::Headers;
 use self::machine::Row;
 pub(crate) use self::names::Name;
 use self::names::{Namer, Names};
@@ -39,7 +41,7 @@ use self::unit::{Known, Shared};
 use self::units::Units;
 use crate::SourceFrame;
 use crate::bytes::Bytes;
-use crate::guard::{Guarded, bounded};
+use crate::guard::{Guarded, bounded, is_spent};
 
 type Slice<'a> = Guarded<'a>;
 
@@ -239,23 +241,40 @@ impl<'a> Dwarf<'a> {
     }
 }
 
+/// Whether a unit has functions with code. A damaged unit counts where no other has any.
 fn has_functions(dwarf: &gimli::Dwarf<Slice<'_>>) -> Read<bool> {
-    let mut headers = dwarf.units();
-    while let Some(header) = headers.next()? {
-        let unit = dwarf.unit(header)?;
-        let mut entries = unit.entries_raw(None)?;
-        while !entries.is_empty() {
-            let Some(abbreviation) = entries.read_abbreviation()? else {
-                continue;
-            };
-            let has_address = abbreviation.attributes().iter().any(|attribute| {
-                matches!(attribute.name(), gimli::DW_AT_low_pc | gimli::DW_AT_ranges)
-            });
-            if abbreviation.tag() == gimli::DW_TAG_subprogram && has_address {
-                return Ok(true);
+    let mut damage = None;
+    for header in Headers::of(dwarf) {
+        match header.and_then(|(_, header)| unit_has_functions(dwarf, header)) {
+            Ok(true) => return Ok(true),
+            Ok(false) => {}
+            Err(why) if is_spent() => return Err(why),
+            Err(why) => {
+                damage.get_or_insert(why);
             }
-            entries.skip_attributes(abbreviation.attributes())?;
         }
+    }
+    damage.map_or(Ok(false), Err)
+}
+
+fn unit_has_functions<'a>(
+    dwarf: &gimli::Dwarf<Slice<'a>>,
+    header: UnitHeader<Slice<'a>>,
+) -> Read<bool> {
+    let unit = dwarf.unit(header)?;
+    let mut entries = unit.entries_raw(None)?;
+    while !entries.is_empty() {
+        let Some(abbreviation) = entries.read_abbreviation()? else {
+            continue;
+        };
+        let has_address = abbreviation
+            .attributes()
+            .iter()
+            .any(|attribute| matches!(attribute.name(), gimli::DW_AT_low_pc | gimli::DW_AT_ranges));
+        if abbreviation.tag() == gimli::DW_TAG_subprogram && has_address {
+            return Ok(true);
+        }
+        entries.skip_attributes(abbreviation.attributes())?;
     }
     Ok(false)
 }

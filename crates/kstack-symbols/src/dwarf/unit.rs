@@ -79,8 +79,12 @@ impl<'a> Unit<'a> {
         Ok(rows.unwrap_or_default())
     }
 
-    /// Where the unit has code: what it says itself, else what its line table says.
-    pub(super) fn ranges(&self, sections: &gimli::Dwarf<Slice<'a>>) -> Result<Vec<gimli::Range>> {
+    /// Where the unit has code: what it says itself, else what its line table says, as far as that is sound.
+    pub(super) fn ranges(
+        &self,
+        sections: &gimli::Dwarf<Slice<'a>>,
+        note: impl FnOnce(gimli::Error),
+    ) -> Result<Vec<gimli::Range>> {
         let mut ranges = Vec::new();
         let mut said = self.with(sections).unit_ranges()?;
         while let Some(range) = said.next()? {
@@ -89,7 +93,7 @@ impl<'a> Unit<'a> {
             }
         }
         if ranges.is_empty() {
-            let known = self.ask_lines(|lines| Ok(lines.ranges()))?;
+            let known = self.ask_lines(|lines| Ok(lines.ranges(note)))?;
             ranges.extend(known.into_iter().flatten());
         }
         Ok(ranges)

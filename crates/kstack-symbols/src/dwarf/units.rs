@@ -15,7 +15,9 @@ use gimli::{
 };
 
 use super::Slice;
+use super::headers::Headers;
 use super::unit::{Shared, Unit};
+use crate::guard::is_spent;
 
 type Sections<'a> = gimli::Dwarf<Slice<'a>>;
 
@@ -57,17 +59,26 @@ impl<'a> Units<'a> {
         address: u64,
         mut question: impl FnMut(Shared<'a>) -> Result<Option<T>>,
     ) -> Result<Option<T>> {
-        for unit in self.listed.at(address) {
-            if let Some(answer) = question(self.open(sections, unit)?)? {
-                return Ok(Some(answer));
+        let listed = self.listed.at(address);
+        // Only an address that no listed unit answers needs the others.
+        let unlisted = std::iter::once_with(|| self.unlisted(sections).at(address)).flatten();
+        let mut damage = None;
+        for unit in listed.chain(unlisted) {
+            match self.open(sections, unit) {
+                Ok(unit) => {
+                    if let Some(answer) = question(unit)? {
+                        return Ok(Some(answer));
+                    }
+                }
+                Err(why) if is_spent() => return Err(why),
+                // The unit is lost. Another can have the address too, or it was listed for the wrong one.
+                Err(why) => {
+                    self.note(why);
+                    damage.get_or_insert(why);
+                }
             }
         }
-        for unit in self.unlisted(sections).at(address) {
-            if let Some(answer) = question(self.open(sections, unit)?)? {
-                return Ok(Some(answer));
-            }
-        }
-        Ok(None)
+        damage.map_or(Ok(None), Err)
     }
 
     /// The unit that an entry of the section lies in, and where in it.
@@ -139,20 +150,13 @@ impl<'a> Units<'a> {
             // Each page has a header in it, or nearly.
             self.count(sections.debug_info.reader().bytes().len());
             let mut starts = Vec::new();
-            let mut headers = sections.units();
-            loop {
-                match headers.next() {
-                    Ok(Some(header)) => {
-                        starts.extend(header.debug_info_offset().map(|start| start.0))
-                    }
-                    Ok(None) => return starts,
-                    // Where the next one starts is not known.
-                    Err(why) => {
-                        self.note(why);
-                        return starts;
-                    }
+            for header in Headers::of(sections) {
+                match header {
+                    Ok((start, _)) => starts.push(start),
+                    Err(why) => self.note(why),
                 }
             }
+            starts
         })
     }
 
@@ -184,7 +188,9 @@ impl<'a> Units<'a> {
             UnitType::Type { .. } | UnitType::SplitType { .. } | UnitType::Partial => {
                 Ok(Vec::new())
             }
-            _ => self.open(sections, start)?.ranges(sections),
+            _ => self
+                .open(sections, start)?
+                .ranges(sections, |why| self.note(why)),
         }
     }
 
