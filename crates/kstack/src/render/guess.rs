@@ -22,11 +22,19 @@ impl Display for Probably<'_> {
                 "probably a virtual function of {class}: entry {entry} of its vtable"
             );
         }
+        let first = tables.first().map_or(0, |slot| slot.entry);
+        let is_one_entry = tables.iter().all(|slot| slot.entry == first);
         f.write_str("probably a virtual function: ")?;
+        if is_one_entry {
+            write!(f, "entry {first} in the vtables of ")?;
+        }
         for (index, slot) in tables.iter().take(MOST_NAMED).enumerate() {
             let comma = if index == 0 { "" } else { ", " };
             let class = Visible(&slot.class);
-            write!(f, "{comma}entry {} in the vtable of {class}", slot.entry)?;
+            match is_one_entry {
+                true => write!(f, "{comma}{class}")?,
+                false => write!(f, "{comma}entry {} in the vtable of {class}", slot.entry)?,
+            }
         }
         match tables.len().saturating_sub(MOST_NAMED) + more {
             0 => Ok(()),

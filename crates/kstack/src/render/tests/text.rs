@@ -235,12 +235,15 @@ fn what_a_function_probably_is_stands_beside_the_frame_and_is_no_name() {
         ),
         (
             sample::guess(&[("A", 3), ("B", 3)], 0),
-            "probably a virtual function: entry 3 in the vtable of A, entry 3 in the vtable of B",
+            "probably a virtual function: entry 3 in the vtables of A, B",
+        ),
+        (
+            sample::guess(&[("A", 3), ("B", 4)], 0),
+            "probably a virtual function: entry 3 in the vtable of A, entry 4 in the vtable of B",
         ),
         (
             sample::guess(&[("A", 3), ("B", 3), ("C", 3), ("D", 3)], 2),
-            "probably a virtual function: entry 3 in the vtable of A, entry 3 in the vtable of B, \
-             entry 3 in the vtable of C, and in 3 more",
+            "probably a virtual function: entry 3 in the vtables of A, B, C, and in 3 more",
         ),
     ];
     for (guess, words) in texts {
