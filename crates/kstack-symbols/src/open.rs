@@ -11,6 +11,7 @@ use walkdir::WalkDir;
 use crate::bytes::{Bytes, Opened};
 use crate::slices::is_mach_o;
 use crate::stamp::Stamp;
+use crate::unpack::{PACKED_START, is_packed_kernel};
 use crate::{SymbolError, SymbolErrorKind};
 
 /// Entries of one folder that are looked at.
@@ -114,7 +115,7 @@ pub(crate) fn entries(folder: &Path) -> Vec<PathBuf> {
 /// What a search found.
 #[derive(Debug, Default)]
 pub(crate) struct Searched {
-    /// Kext bundles, dSYM bundles and bare Mach-O files, sorted.
+    /// Kext bundles, dSYM bundles, bare Mach-O files and packed kernels, sorted.
     pub(crate) paths: Vec<PathBuf>,
     /// How many entries could not be read.
     pub(crate) unreadable: usize,
@@ -151,7 +152,7 @@ pub(crate) fn search(folder: &Path) -> Result<Searched, SymbolError> {
                 walk.skip_current_dir();
             }
         } else if entry.file_type().is_file() && !is_in_kext(path) {
-            match starts_as_mach_o(path) {
+            match starts_as_symbols(path) {
                 Ok(true) => found.paths.push(path.to_owned()),
                 Ok(false) => {}
                 Err(_) => found.unreadable += 1,
@@ -174,9 +175,19 @@ fn is_in_kext(path: &Path) -> bool {
 }
 
 pub(crate) fn starts_as_mach_o(path: &Path) -> io::Result<bool> {
+    Ok(is_mach_o(&start(path, 4)?))
+}
+
+/// Whether a file starts as a Mach-O, or as a kernel that is compressed or wrapped.
+fn starts_as_symbols(path: &Path) -> io::Result<bool> {
+    let start = start(path, PACKED_START)?;
+    Ok(is_mach_o(&start) || is_packed_kernel(&start))
+}
+
+fn start(path: &Path, bytes: u64) -> io::Result<Vec<u8>> {
     let mut start = Vec::new();
-    File::open(path)?.take(4).read_to_end(&mut start)?;
-    Ok(is_mach_o(&start))
+    File::open(path)?.take(bytes).read_to_end(&mut start)?;
+    Ok(start)
 }
 
 fn unreadable(why: io::Error) -> SymbolErrorKind {

@@ -3,8 +3,8 @@
 use std::fs;
 
 use kstack_model::{Arch, Uuid};
-use kstack_symbols::Index;
-use kstack_synth::macho::{Function, Program, fileset};
+use kstack_symbols::{Index, Request, Role, SymbolSet};
+use kstack_synth::macho::{Function, Program, complzss, fileset, im4p};
 use proptest::prelude::*;
 use tempfile::TempDir;
 
@@ -46,6 +46,48 @@ fn the_images_of_a_collection_are_found_too() {
     let file = folder.path().join("cache/index");
     Index::update(&file, folder.path()).unwrap();
     assert!(Index::read(&file).0.find(uuid(3))[0].ends_with("Boot.kc"));
+}
+
+#[test]
+fn a_packed_kernel_in_a_folder_was_passed_over() {
+    let kernel = Program::kernel(Arch::X86_64, 4).with(Function::new("panic", 0x40));
+    let kernel = kernel.binary();
+    let mut lzfse = Vec::new();
+    lzfse_rust::encode_bytes(&kernel, &mut lzfse).unwrap();
+    for packed in [
+        complzss(&kernel),
+        im4p(&complzss(&kernel)),
+        im4p(&lzfse),
+        lzfse,
+    ] {
+        let folder = TempDir::new().unwrap();
+        fs::write(folder.path().join("kernelcache"), packed).unwrap();
+        let symbols = SymbolSet::open(&[Request {
+            role: Role::Found,
+            path: folder.path().to_owned(),
+            placed: None,
+        }]);
+        assert_eq!(symbols.files()[0].slices[0].identity().uuid, Some(uuid(4)));
+        let file = folder.path().join("cache/index");
+        Index::update(&file, folder.path()).unwrap();
+        assert!(Index::read(&file).0.find(uuid(4))[0].ends_with("kernelcache"));
+    }
+}
+
+#[test]
+fn other_boot_images_are_not_unpacked_in_search_of_kernels() {
+    let kernel = Program::kernel(Arch::X86_64, 4).binary();
+    let mut image = im4p(&kernel);
+    let kind = image
+        .windows(4)
+        .position(|window| window == b"krnl")
+        .unwrap();
+    image[kind..kind + 4].copy_from_slice(b"logo");
+    let folder = TempDir::new().unwrap();
+    fs::write(folder.path().join("logo.im4p"), image).unwrap();
+    let file = folder.path().join("cache/index");
+    let indexed = Index::update(&file, folder.path()).unwrap();
+    assert_eq!((indexed.files, indexed.remarks.len()), (0, 0));
 }
 
 #[test]

@@ -20,6 +20,11 @@ pub(super) fn is_wrapper(start: &[u8]) -> bool {
     head.first() == Some(&SEQUENCE) && (has(b"\x16\x04IM4P") || has(b"\x16\x04IMG4"))
 }
 
+/// Whether bytes that start so are an IM4P, or an IMG4 around one, whose type is `krnl`.
+pub(super) fn wraps_kernel(start: &[u8]) -> bool {
+    is_wrapper(start) && start.windows(6).any(|window| window == b"\x16\x04krnl")
+}
+
 /// Where the payload lies.
 pub(super) fn payload(bytes: &[u8]) -> Result<Range<usize>, SymbolErrorKind> {
     let damaged = |what: &str| SymbolErrorKind::Damaged(format!("the boot image: {what}"));

@@ -27,6 +27,16 @@ const LARGEST: usize = 512 << 20;
 /// name of 64 bytes and a path of 256 (kext_tools-326.95.1, `kernelcache.h`, `PrelinkedKernelHeader`).
 const COMPRESSED_HEADER: usize = 0x180;
 
+/// Bytes at the start of a file that show whether it is a packed kernel.
+pub(crate) const PACKED_START: u64 = 32;
+
+/// Whether a file that starts so is worth unpacking where nobody asked for it. The other boot images of a
+/// machine are wrapped likewise and there are many, so a wrapper has to say that a kernel is in it.
+pub(crate) fn is_packed_kernel(start: &[u8]) -> bool {
+    let is_compressed = [b"complzss".as_slice(), b"complzvn", b"bvx"];
+    is_compressed.iter().any(|magic| start.starts_with(magic)) || im4p::wraps_kernel(start)
+}
+
 /// Peels a file down to the Mach-O in it. What is not wrapped comes back as it is.
 pub(crate) fn unpack(file: Bytes) -> Result<Bytes, SymbolErrorKind> {
     let mut file = file;
