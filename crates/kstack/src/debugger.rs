@@ -111,7 +111,9 @@ fn of<'a>(image: &TraceImage, used: &'a UsedSource, symbols: &'a SymbolSet) -> I
         used,
         source,
         file: (!is_member).then(|| in_bundle(&shown, executable.as_deref().unwrap_or_default())),
-        dsyms: paths.collect(),
+        dsyms: paths
+            .map(|path| in_dsym(path, executable.as_deref().unwrap_or_default()))
+            .collect(),
         shown,
     }
 }
@@ -130,6 +132,17 @@ fn in_bundle(path: &str, executable: &str) -> String {
         false => deep,
     };
     file.display().to_string()
+}
+
+/// The debug file of a dSYM; any other file itself. lldb takes the folder on a Mac only, gdb nowhere.
+fn in_dsym(path: String, executable: &str) -> String {
+    let file = Path::new(&path)
+        .join("Contents/Resources/DWARF")
+        .join(executable);
+    match !executable.is_empty() && file.is_file() {
+        true => file.display().to_string(),
+        false => path,
+    }
 }
 
 /// Name as gdb has it, address, and whether it is the code, of each section that is placed.

@@ -5,7 +5,7 @@ mod growth;
 mod lookups;
 mod process;
 mod programs;
-mod source;
+pub(crate) mod source;
 mod system;
 mod whole;
 

@@ -15,7 +15,7 @@ pub(super) fn prefix(copy: usize) -> String {
 }
 
 /// The text of one file.
-pub(super) fn text(file: usize) -> String {
+pub(crate) fn text(file: usize) -> String {
     let mut text = String::new();
     let prefix = prefix(0);
     structures(&mut text, file, &prefix);

@@ -1,11 +1,15 @@
-//! `cargo xtask oracle`: asks kstack and llvm-symbolizer about the same addresses and wants the same answers.
+//! `cargo xtask oracle`: asks kstack and llvm-symbolizer about the same addresses and wants the same answers; then
+//! kstack and lldb, for several images at once. What may differ, and why, is in docs/oracle.md.
 
 mod answer;
 mod compare;
+mod linked;
+mod merge;
 mod subjects;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::fs;
 use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -16,8 +20,9 @@ use self::compare::{Verdict, judge};
 use self::subjects::Subject;
 use crate::tool::{INSTALL, run, tool};
 
-/// Addresses for each subject: together more than ten thousand.
-const EACH: usize = 300;
+/// Addresses for each subject of one file, and of several: together more than a hundred thousand.
+const EACH: usize = 1000;
+const EACH_OF_LARGE: usize = 14_000;
 
 /// Unexplained differences shown in full.
 const SHOWN: usize = 10;
@@ -31,21 +36,25 @@ pub(crate) fn compare_all(root: &Path) -> Result<()> {
         "kstack-cli",
     ]))?;
     let kstack = root.join("target/debug/kstack");
-    let subjects = subjects::build(root, &root.join("target/xtask/oracle"))?;
+    let work = root.join("target/xtask/oracle");
+    let subjects = subjects::build(root, &work)?;
+
+    let cache = work.join("cache");
+    if cache.exists() {
+        fs::remove_dir_all(&cache)?;
+    }
 
     let mut counts: BTreeMap<Verdict, usize> = BTreeMap::new();
     let mut shown = String::new();
     for (seed, subject) in (1..).zip(&subjects) {
-        let addresses = addresses(subject, seed);
-        let ours = answer::of_kstack(&ask(
-            tool(&kstack)
-                .arg("lookup")
-                .arg(&subject.path)
-                .args(["-", "--format", "json"]),
-            &addresses,
-        )?)
-        .context("while reading what kstack printed")?;
-        let theirs = answer::of_llvm(&ask(&mut llvm(subject), &addresses)?)
+        let each = match subject.is_large() {
+            true => EACH_OF_LARGE,
+            false => EACH,
+        };
+        let addresses = draw(&subject.code, each, seed);
+        let printed = ask_kstack(&kstack, &cache, subject, &addresses)?;
+        let ours = answer::of_kstack(&printed).context("while reading what kstack printed")?;
+        let theirs = answer::of_llvm(&ask(&mut llvm(&subject.dwarf), &addresses)?)
             .context("while reading what llvm-symbolizer printed")?;
         for address in addresses {
             let (ours, theirs) = (ours.get(&address), theirs.get(&address));
@@ -66,7 +75,10 @@ pub(crate) fn compare_all(root: &Path) -> Result<()> {
     }
 
     let total: usize = counts.values().sum();
-    println!("{total} addresses in {} images", subjects.len());
+    println!(
+        "{total} addresses in {} images, beside llvm-symbolizer; the same without the cache, and twice with it:",
+        subjects.len()
+    );
     for (verdict, count) in &counts {
         println!("{count:>7} {}", verdict.in_words());
     }
@@ -74,12 +86,71 @@ pub(crate) fn compare_all(root: &Path) -> Result<()> {
         !counts.contains_key(&Verdict::Unexplained),
         "there are unexplained differences:\n{shown}"
     );
+    linked::compare(root, &work, &kstack)?;
+    compare_merged(&work, &subjects)
+}
+
+/// What kstack prints: without its cache, and the same when it fills the cache and when it answers out of it.
+fn ask_kstack(
+    kstack: &Path,
+    cache: &Path,
+    subject: &Subject,
+    addresses: &[u64],
+) -> Result<Vec<u8>> {
+    let lookup = |is_cached: bool| {
+        let mut lookup = tool(kstack);
+        lookup.arg("lookup").arg(&subject.path);
+        lookup.args(["-", "--format", "json"]);
+        match is_cached {
+            true => lookup.env("KSTACK_CACHE_DIR", cache),
+            false => lookup.arg("--no-cache"),
+        };
+        ask(&mut lookup, addresses)
+    };
+    let printed = lookup(false)?;
+    for time in ["first", "second"] {
+        let name = &subject.name;
+        ensure!(
+            lookup(true)? == printed,
+            "{name}: the {time} run with the cache differs"
+        );
+    }
+    Ok(printed)
+}
+
+/// Three images of the same machine with all their segments apart.
+fn compare_merged(work: &Path, subjects: &[Subject]) -> Result<()> {
+    let of_intel = |subject: &&Subject| {
+        let is_wanted = |part| subject.name.contains(part);
+        is_wanted("x86_64") && is_wanted("O2") && is_wanted("DWARF 4") && !is_wanted("debug map")
+    };
+    let three: Vec<&Subject> = subjects.iter().filter(of_intel).collect();
+    ensure!(three.len() == 3, "{} images to merge", three.len());
+    let Some(merged) = merge::compare(work, &three)? else {
+        println!("lldb-19 is not installed: nothing was compared with it; on Debian: {INSTALL}");
+        return Ok(());
+    };
+    let different = merged.different.len();
+    println!(
+        "{} addresses in 3 images with segments apart, beside lldb with the script of `kstack lldb`: {} functions the same; \
+         {} addresses that neither names; {} explained: lldb writes a label's underscore, or scope and parameters of a C name; {different} UNEXPLAINED",
+        merged.named + merged.unnamed + merged.other_name + different,
+        merged.functions,
+        merged.unnamed,
+        merged.other_name,
+    );
+    let shown: Vec<String> = merged.different.into_iter().take(SHOWN).collect();
+    ensure!(
+        shown.is_empty(),
+        "there are unexplained differences:\n{}",
+        shown.join("\n")
+    );
     Ok(())
 }
 
-fn llvm(subject: &Subject) -> Command {
+fn llvm(dwarf: &Path) -> Command {
     let mut llvm = tool("llvm-symbolizer-19");
-    llvm.arg(format!("--obj={}", subject.dwarf.display()));
+    llvm.arg(format!("--obj={}", dwarf.display()));
     llvm.args(["--inlines", "--no-demangle", "--output-style=JSON"]);
     llvm
 }
@@ -106,7 +177,7 @@ fn ask(program: &mut Command, addresses: &[u64]) -> Result<Vec<u8>> {
 }
 
 /// Different addresses all over the code, the same in each run (splitmix64).
-fn addresses(subject: &Subject, seed: u64) -> Vec<u64> {
+fn draw(code: &[u64], each: usize, seed: u64) -> Vec<u64> {
     let mut state = seed;
     let mut next = || {
         state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
@@ -115,8 +186,8 @@ fn addresses(subject: &Subject, seed: u64) -> Vec<u64> {
         mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
         mixed ^ mixed >> 31
     };
-    let mut addresses: Vec<u64> = (0..EACH)
-        .map(|_| subject.code[next() as usize % subject.code.len()])
+    let mut addresses: Vec<u64> = (0..each)
+        .map(|_| code[next() as usize % code.len()])
         .collect();
     addresses.sort_unstable();
     addresses.dedup();

@@ -1,7 +1,7 @@
 //! `kstack link`: a kext at its load address, as `kextutil -s` made it.
 
 use std::fs;
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
@@ -9,7 +9,7 @@ use clap::Args;
 use kstack::model::{Address, Arch};
 use kstack::symbols::{Request, Role, StatedPlace, SymbolSet, SymbolSource, link};
 
-use crate::args::{OutputArgs, number};
+use crate::args::number;
 use crate::exit::Exit;
 use crate::{input, output};
 
@@ -20,7 +20,7 @@ use crate::{input, output};
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
-  kstack link zfs.kext --at 0xffffff7f80f00000 -d syms
+  kstack link zfs.kext --at 0xffffff7f80f00000 -o syms
   kstack link zfs.kext --dsym build/zfs.kext.dSYM --at 0xffffff7f80f00000
   kstack link zfs.kext --at __TEXT=0xfffffe0007200000 --at __TEXT_EXEC=0xfffffe0008400000")]
 pub(crate) struct Link {
@@ -40,12 +40,10 @@ pub(crate) struct Link {
     #[arg(long, value_name = "ARCH")]
     arch: Option<Arch>,
 
-    /// The folder to write into
+    /// The folder to write into; it is made if it is not there
     #[arg(short, long, value_name = "DIR", default_value = ".")]
-    directory: PathBuf,
-
-    #[command(flatten)]
-    output: OutputArgs,
+    #[arg(visible_alias = "directory", visible_short_alias = 'd')]
+    output: PathBuf,
 }
 
 fn place(text: &str) -> Result<StatedPlace, String> {
@@ -79,10 +77,10 @@ pub(crate) fn run(args: &Link) -> anyhow::Result<Exit> {
     }
     let name = &source.identity().name;
     let file = format!("{name}.sym");
-    let bundle = args.directory.join(format!("{file}.dSYM"));
-    let mut out = output::open(&args.output)?;
+    let bundle = args.output.join(format!("{file}.dSYM"));
+    let mut out = io::stdout().lock();
     if let Some(binary) = &linked.binary {
-        let path = args.directory.join(&file);
+        let path = args.output.join(&file);
         write(&path, binary)?;
         writeln!(out, "{}", path.display())?;
     }
