@@ -16,6 +16,9 @@ use crate::resolve::{MatchedBy, SpaceId};
 /// Places that are looked at closely, those with the most frames first.
 const MOST_PLACES: usize = 256;
 
+/// Frames that are held against one place. Of more, as many are taken, spread evenly: they say as much.
+const MOST_STEPS: usize = 4096;
+
 /// Pairs of a frame and a call that are looked at in all.
 const MOST_PAIRS: usize = 8_000_000;
 
@@ -162,15 +165,24 @@ impl<'a> Searcher<'a> {
         if first > last {
             return None;
         }
+        let steps = unknown.within(first, last);
+        let every = steps.len().div_ceil(MOST_STEPS).max(1);
         let mut tally = Tally::default();
-        for step in unknown.within(first, last) {
+        // A single thing that a trap could explain is let pass among many that agree.
+        let is_refuted = |tally: &Tally, checked: usize| {
+            let against = usize::try_from(tally.against()).unwrap_or(usize::MAX);
+            against.saturating_mul(16) > checked
+        };
+        for (number, step) in steps.iter().step_by(every).enumerate() {
             let step = self.step(step, slide);
             let opinion = self.judge.opinion(step);
             tally.add(step, opinion);
+            // Each step is an address and a call at most: no number of those to come makes it good any more.
+            if number % 64 == 63 && is_refuted(&tally, 2 * steps.len().div_ceil(every)) {
+                return None;
+            }
         }
-        // A single thing that a trap could explain is let pass among many that agree.
-        let against = usize::try_from(tally.against()).unwrap_or(usize::MAX);
-        if against.saturating_mul(16) > tally.checked() {
+        if is_refuted(&tally, tally.checked()) {
             return None;
         }
         let evidence = tally.evidence(false);
