@@ -223,6 +223,9 @@ impl<'a> Names<'a> {
         // C++ and Rust names start so by themselves.
         let is_mangled = raw.starts_with("_Z") || raw.starts_with("_R");
         let cut = raw.strip_prefix('_').filter(|_| !is_mangled)?;
+        if cut.is_empty() {
+            return None;
+        }
         let symbol = self.source.table().exactly_at(start);
         let is_label = symbol.is_some_and(|name| name.bytes(&self.files) == raw.as_bytes());
         is_label.then(|| cut.into())
