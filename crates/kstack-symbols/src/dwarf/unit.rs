@@ -14,6 +14,9 @@ use super::lines::Lines;
 use super::machine::Row;
 use super::names::Namer;
 
+/// Paths longer than this are damage: one without an end, that many files can have.
+const LONGEST: usize = 0x1_0000;
+
 /// A unit whose root and line table header are read.
 #[derive(Debug)]
 pub(super) struct Unit<'a> {
@@ -108,7 +111,8 @@ impl<'a> Unit<'a> {
         if let Some(known) = self.paths.borrow().get(&file) {
             return Ok(known.clone());
         }
-        let path = self.put_together(sections, file)?.map(Arc::from);
+        let path = self.put_together(sections, file)?;
+        let path = path.filter(|path| path.len() <= LONGEST).map(Arc::from);
         self.paths.borrow_mut().insert(file, path.clone());
         Ok(path)
     }
