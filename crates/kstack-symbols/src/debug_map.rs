@@ -58,8 +58,6 @@ pub(crate) struct Place<'a> {
     pub(crate) file: &'a ObjectFile,
     /// The address in the object file.
     pub(crate) address: u64,
-    /// What takes addresses of the object file to those of the linked file, within this function.
-    pub(crate) shift: u64,
 }
 
 impl DebugMap {
@@ -132,7 +130,6 @@ impl DebugMap {
             object: function.object,
             file,
             address: there.wrapping_add(at - function.start),
-            shift: function.start.wrapping_sub(there),
         })
     }
 

@@ -275,13 +275,13 @@ mod tests {
 
     /// A fat file of this many slices, which are all the same bytes of it.
     fn fat_of_one(slice: &[u8], slices: u32) -> Vec<u8> {
-        let offset = 0x1000;
+        let (offset, size) = (0x1000, u32::try_from(slice.len()).unwrap());
         let mut file = [0xcafe_babe_u32, slices].map(u32::to_be_bytes).concat();
         for _ in 0..slices {
-            let entry = [0x0100_0007, 3, offset, slice.len() as u32, 0];
+            let entry = [0x0100_0007, 3, offset, size, 0];
             file.extend(entry.map(u32::to_be_bytes).concat());
         }
-        file.resize(offset as usize, 0);
+        file.resize(0x1000, 0);
         file.extend_from_slice(slice);
         file
     }

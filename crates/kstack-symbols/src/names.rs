@@ -9,7 +9,7 @@ use kstack_model::VmAddr;
 use crate::demangle::demangle;
 use crate::dwarf::{Answer, Dwarf, Function, Name};
 use crate::part::Part;
-use crate::shift::Shift;
+use crate::shift::{Shift, start_before};
 use crate::table::Found;
 use crate::{Certainty, Named, SourceFrame, SymbolError, SymbolErrorKind, SymbolSource};
 
@@ -42,7 +42,7 @@ impl OpenDebug<'_> {
             Some(there) => {
                 let mut answer = self.dwarf.at(there)?;
                 if let Some(function) = &mut answer.function {
-                    function.start = self.shift.back(function.start).unwrap_or(here);
+                    function.start = self.shift.start_of(function.start, there, here);
                 }
                 Ok(answer)
             }
@@ -147,7 +147,7 @@ impl<'a> Names<'a> {
                     let dwarf = dwarf.as_ref().map_err(String::clone)?;
                     let mut answer = dwarf.at(place.address)?;
                     if let Some(function) = &mut answer.function {
-                        function.start = function.start.wrapping_add(place.shift);
+                        function.start = start_before(at, function.start, place.address);
                     }
                     Ok(answer)
                 }
