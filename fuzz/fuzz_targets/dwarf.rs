@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use kstack_fuzz::{ask_at, pieces};
 use kstack_model::VmAddr;
-use kstack_symbols::{Named, Role, SymbolSet, SymbolSource};
+use kstack_symbols::{Named, Role, SourceFrame, SymbolSet, SymbolSource};
 use kstack_synth::macho::{Image, Program};
 use libfuzzer_sys::fuzz_target;
 
@@ -53,10 +53,20 @@ fuzz_target!(|bytes: &[u8]| {
     }
 });
 
-/// What a session answers; `None` where it met damage.
+/// What a session answers, but for the row of the line table: where sequences lie over each other, that which is
+/// found first is taken. `None` where it met damage.
 fn answers(source: &SymbolSource, addresses: &[u64]) -> Option<Vec<Option<Named>>> {
     let mut names = source.names();
-    let answers = addresses.iter().map(|&at| names.lookup(VmAddr(at)).ok());
+    let answers = addresses.iter().map(|&at| {
+        let mut named = names.lookup(VmAddr(at)).ok()?;
+        if let Some(innermost) = named.as_mut().and_then(|named| named.frames.first_mut()) {
+            *innermost = SourceFrame {
+                function: innermost.function.take(),
+                ..SourceFrame::default()
+            };
+        }
+        Some(named)
+    });
     let answers = answers.collect::<Option<Vec<_>>>()?;
     names.damage().is_none().then_some(answers)
 }
