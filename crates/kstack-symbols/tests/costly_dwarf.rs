@@ -190,6 +190,14 @@ fn function_with(attribute: (u8, u8), value: &[u8]) -> [(&'static str, Vec<u8>);
 }
 
 #[test]
+fn a_unit_that_is_larger_than_the_address_space_still_answers() {
+    let mut sections = function_with((NAME, STRING), b"named\0");
+    let size = 11 + 1 + 8;
+    sections[1].1[size..size + 8].fill(0xff);
+    assert_eq!(ask(&sections), (Some("named".to_owned()), None));
+}
+
+#[test]
 fn a_function_that_is_named_by_itself_has_the_name_of_its_symbol() {
     // Behind the header of the unit and its root.
     let itself = 11_u32 + 17;

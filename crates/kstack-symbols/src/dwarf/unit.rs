@@ -8,6 +8,7 @@ use foldhash::HashMap;
 use gimli::{LineProgramHeader, Reader, Result, UnitRef};
 
 use super::Slice;
+use super::extent::Extent;
 use super::functions::Functions;
 use super::inlined::Inlined;
 use super::lines::Lines;
@@ -89,12 +90,18 @@ impl<'a> Unit<'a> {
         note: impl FnOnce(gimli::Error),
     ) -> Result<Vec<gimli::Range>> {
         let mut ranges = Vec::new();
-        let mut said = self.with(sections).unit_ranges()?;
-        while let Some(range) = said.next()? {
-            if range.begin < range.end {
-                ranges.push(range);
+        let unit = self.with(sections);
+        let mut root = unit.entries_raw(None)?;
+        let mut extent = Extent::default();
+        if let Some(abbreviation) = root.read_abbreviation()? {
+            for attribute in abbreviation.attributes() {
+                extent.take(unit, &root.read_attribute(*attribute)?)?;
             }
         }
+        extent.each(unit, |range| {
+            ranges.push(range);
+            Ok(())
+        })?;
         if ranges.is_empty() {
             let known = self.ask_lines(|lines| Ok(lines.ranges(note)))?;
             ranges.extend(known.into_iter().flatten());
