@@ -4,7 +4,8 @@
 use std::sync::LazyLock;
 
 use kstack_fuzz::{ask_at, pieces};
-use kstack_symbols::{Role, SymbolSet};
+use kstack_model::VmAddr;
+use kstack_symbols::{Named, Role, SourceFrame, SymbolSet, SymbolSource};
 use kstack_synth::macho::{Image, Program};
 use libfuzzer_sys::fuzz_target;
 
@@ -39,8 +40,33 @@ fuzz_target!(|bytes: &[u8]| {
     for source in symbols.files().iter().flat_map(|file| &file.slices) {
         let _ = source.detail();
         let code = program.code_start()..program.code_end();
-        ask_at(source, code.clone().step_by(0x14));
-        // Once more from the end: what was read before must not matter.
-        ask_at(source, code.rev().step_by(0x34));
+        let mut addresses: Vec<u64> = code.step_by(0x14).collect();
+        ask_at(source, addresses.iter().copied());
+        let forwards = answers(source, &addresses);
+        addresses.reverse();
+        let backwards = answers(source, &addresses);
+        // What was asked before must not matter. Damage is met where it is first read.
+        if let (Some(forwards), Some(mut backwards)) = (forwards, backwards) {
+            backwards.reverse();
+            assert_eq!(forwards, backwards);
+        }
     }
 });
+
+/// What a session answers, but for the row of the line table: where sequences lie over each other, that which is
+/// found first is taken. `None` where it met damage.
+fn answers(source: &SymbolSource, addresses: &[u64]) -> Option<Vec<Option<Named>>> {
+    let mut names = source.names();
+    let answers = addresses.iter().map(|&at| {
+        let mut named = names.lookup(VmAddr(at)).ok()?;
+        if let Some(innermost) = named.as_mut().and_then(|named| named.frames.first_mut()) {
+            *innermost = SourceFrame {
+                function: innermost.function.take(),
+                ..SourceFrame::default()
+            };
+        }
+        Some(named)
+    });
+    let answers = answers.collect::<Option<Vec<_>>>()?;
+    names.damage().is_none().then_some(answers)
+}

@@ -12,10 +12,13 @@ use std::path::PathBuf;
 use std::sync::OnceLock;
 
 use crate::macho::Image;
-use crate::object_file::{self, ObjectFile};
+use crate::object_file::{ObjectFile, Opener};
 
 const N_FUN: u8 = 0x24;
 const N_OSO: u8 = 0x66;
+
+/// Object files of one file that are opened; a kernel has three thousand.
+const MOST_OBJECTS: usize = 0x4000;
 
 /// Missing object files that a remark names.
 const NAMED: usize = 4;
@@ -26,6 +29,8 @@ pub(crate) struct DebugMap {
     /// Ascending by start.
     functions: Vec<Mapped>,
     objects: Vec<Object>,
+    /// The object files, in the same order; opened all at once, so that which one is too much is always the same.
+    files: OnceLock<Vec<Result<ObjectFile, String>>>,
 }
 
 /// A function of the debug map.
@@ -45,7 +50,6 @@ struct Object {
     path: String,
     /// When it was changed last, in seconds since 1970; 0 where the linker did not say.
     time: u64,
-    file: OnceLock<Result<ObjectFile, String>>,
 }
 
 /// Where the debug information of an address is.
@@ -54,8 +58,6 @@ pub(crate) struct Place<'a> {
     pub(crate) file: &'a ObjectFile,
     /// The address in the object file.
     pub(crate) address: u64,
-    /// What takes addresses of the object file to those of the linked file, within this function.
-    pub(crate) shift: u64,
 }
 
 impl DebugMap {
@@ -69,7 +71,6 @@ impl DebugMap {
                     map.objects.push(Object {
                         path: String::from_utf8_lossy(stab.name).into_owned(),
                         time: stab.value,
-                        file: OnceLock::new(),
                     });
                     open = None;
                 }
@@ -129,7 +130,6 @@ impl DebugMap {
             object: function.object,
             file,
             address: there.wrapping_add(at - function.start),
-            shift: function.start.wrapping_sub(there),
         })
     }
 
@@ -167,12 +167,16 @@ impl DebugMap {
     }
 
     fn file(&self, index: usize, folders: &[PathBuf]) -> Result<&ObjectFile, &str> {
-        let Some(object) = self.objects.get(index) else {
-            return Err("not listed");
-        };
-        let file = object
-            .file
-            .get_or_init(|| object_file::open(&object.path, object.time, folders));
+        let files = self.files.get_or_init(|| {
+            let mut opener = Opener::new(folders);
+            let objects = self.objects.iter().enumerate();
+            let files = objects.map(|(number, object)| match number < MOST_OBJECTS {
+                true => opener.open(&object.path, object.time),
+                false => Err("behind too many others".to_owned()),
+            });
+            files.collect()
+        });
+        let file = files.get(index).ok_or("not listed")?;
         file.as_ref().map_err(String::as_str)
     }
 }

@@ -48,13 +48,15 @@ pub(crate) fn bounded<T>(
             .set(size.saturating_mul(TIMES).saturating_add(LEAST));
         allowance.spent.set(None);
     });
-    let answer = question();
-    answer.map_err(
-        |why| match ALLOWANCE.with(|allowance| allowance.spent.get()) {
-            Some(spent) => spent.to_owned(),
-            None => why.to_string(),
-        },
-    )
+    question().map_err(told)
+}
+
+/// Why a question failed, as a fragment: what ran out, else what the reader says.
+pub(crate) fn told(why: Error) -> String {
+    match ALLOWANCE.with(|allowance| allowance.spent.get()) {
+        Some(spent) => spent.to_owned(),
+        None => why.to_string(),
+    }
 }
 
 /// Takes from what one question may read.
@@ -67,6 +69,11 @@ pub(crate) fn spend(bytes: usize) -> Result<()> {
         }
         None => Err(allowance.give_up("it refers to its own parts too many times")),
     })
+}
+
+/// What the question may still read.
+pub(crate) fn left() -> usize {
+    ALLOWANCE.with(|allowance| allowance.bytes.get())
 }
 
 /// Whether the question has used what it may: then what fails next says nothing of the file.

@@ -7,7 +7,7 @@ use crate::bytes::Bytes;
 use crate::open;
 use crate::part::Part;
 use crate::slices::slices;
-use crate::unpack::unpack;
+use crate::unpack::{Room, unpack};
 use crate::{FileKind, Role, StatedPlace, SymbolError, SymbolErrorKind};
 use crate::{collection, collection::Held};
 
@@ -89,7 +89,7 @@ impl Loaded {
 
     /// Adds the slices of a file. A damaged slice costs itself.
     fn add_slices(&mut self, path: &str, bytes: Result<Bytes, SymbolErrorKind>) {
-        for held in held(path, bytes) {
+        for held in held(path, bytes, Room::default()) {
             self.parts.extend(held.part);
             self.errors.extend(held.errors);
             for member in held.members {
@@ -143,11 +143,13 @@ pub(crate) fn path(role: Role, path: &Path, placed: Option<StatedPlace>) -> Load
 }
 
 /// What each slice of a file holds, in the file's order.
-fn held(path: &str, bytes: Result<Bytes, SymbolErrorKind>) -> Vec<Held> {
-    let read = |slice: Bytes| collection::read(path, unpack(slice)?);
-    let slices = bytes.and_then(unpack).and_then(|bytes| slices(&bytes));
+fn held(path: &str, bytes: Result<Bytes, SymbolErrorKind>, mut room: Room) -> Vec<Held> {
+    let slices = bytes
+        .and_then(|bytes| unpack(bytes, &mut room))
+        .and_then(|bytes| slices(&bytes));
+    let mut read = |slice: Bytes| collection::read(path, unpack(slice, &mut room)?);
     let held: Vec<_> = match slices {
-        Ok(slices) => slices.into_iter().map(read).collect(),
+        Ok(slices) => slices.into_iter().map(&mut read).collect(),
         Err(kind) => vec![Err(kind)],
     };
     let failed = |kind| Held {
@@ -225,7 +227,7 @@ fn add_dsym(loaded: &mut Loaded, dsym: &Path, files: &[PathBuf], has_its_name: b
     for file in files {
         let shown = shown_in_bundle(dsym, file, files.len());
         // A dSYM that was not asked for and cannot be read is as good as none.
-        let held = held(&shown, open::map(file)).into_iter();
+        let held = held(&shown, open::map(file), Room::default()).into_iter();
         let parts = held
             .filter_map(|held| held.part)
             .filter(|part| part.image.kind == FileKind::Dsym);
@@ -262,4 +264,45 @@ fn info_of_sym(path: &Path) -> Info {
 fn file_name(path: &Path) -> String {
     let name = path.file_name().unwrap_or(path.as_os_str());
     name.to_string_lossy().into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use kstack_model::Arch;
+    use kstack_synth::macho::{Program, complzss};
+
+    use super::*;
+
+    /// A fat file of this many slices, which are all the same bytes of it.
+    fn fat_of_one(slice: &[u8], slices: u32) -> Vec<u8> {
+        let (offset, size) = (0x1000, u32::try_from(slice.len()).unwrap());
+        let mut file = [0xcafe_babe_u32, slices].map(u32::to_be_bytes).concat();
+        for _ in 0..slices {
+            let entry = [0x0100_0007, 3, offset, size, 0];
+            file.extend(entry.map(u32::to_be_bytes).concat());
+        }
+        file.resize(0x1000, 0);
+        file.extend_from_slice(slice);
+        file
+    }
+
+    #[test]
+    fn slices_that_unpack_to_more_than_a_file_may_are_refused_one_by_one() {
+        let kernel = Program::kernel(Arch::X86_64, 1).binary();
+        for packed in [complzss(&kernel), packed(&kernel)] {
+            let file = Bytes::owned(fat_of_one(&packed, 64));
+            let held = held("kernels", Ok(file), Room::of(2 * kernel.len() + 100));
+            let (read, refused): (Vec<_>, Vec<_>) =
+                held.into_iter().partition(|held| held.part.is_some());
+            assert_eq!((read.len(), refused.len()), (2, 62));
+            let why = refused[61].errors[0].to_string();
+            assert!(why.contains("there is room for 100"), "{why}");
+        }
+    }
+
+    fn packed(file: &[u8]) -> Vec<u8> {
+        let mut packed = Vec::new();
+        lzfse_rust::encode_bytes(file, &mut packed).unwrap();
+        packed
+    }
 }

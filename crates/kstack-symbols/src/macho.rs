@@ -1,17 +1,20 @@
 //! One Mach-O slice: who it is, where its parts are linked, where its tables lie.
 
+mod symtab;
+mod tables;
+
 use std::ops::Range;
 
 use goblin::container::{Container, Ctx};
 use goblin::mach::header::{self, Header};
 use goblin::mach::load_command as lc;
 use goblin::mach::segment::Section as RawSection;
-use goblin::mach::symbols::{self, Nlist};
 use goblin::mach::{constants, parse_magic_and_ctx};
 use kstack_model::{Arch, Uuid, VmAddr};
 use scroll::Pread;
 use scroll::ctx::SizeWith;
 
+pub(crate) use self::symtab::Held;
 use crate::relocations::Stubs;
 use crate::{FileKind, Section, Segment, SymbolErrorKind};
 
@@ -84,33 +87,6 @@ struct Numbered {
     is_code: bool,
     /// Where its bytes are in the slice.
     offset: usize,
-}
-
-/// A debugging entry of the symbol table.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Stab<'a> {
-    pub(crate) kind: u8,
-    pub(crate) value: u64,
-    pub(crate) name: &'a [u8],
-}
-
-/// A path or a mangled name is shorter. Damaged entries may all point into one name without an end.
-const LONGEST_STAB: usize = 0x1000;
-
-/// A name for code or data from the symbol table.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct RawSymbol {
-    pub(crate) address: u64,
-    /// Offset of its name in the slice.
-    pub(crate) name: usize,
-    pub(crate) is_external: bool,
-}
-
-/// What a section holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Held {
-    Code,
-    Data,
 }
 
 impl Image {
@@ -248,7 +224,7 @@ impl Image {
                 break;
             };
             // Symbols name a section by one byte, so there are no more.
-            if self.sections.len() == usize::from(symbols::MAX_SECT) {
+            if self.sections.len() == usize::from(goblin::mach::symbols::MAX_SECT) {
                 break;
             }
             let start_of_section = at;
@@ -348,96 +324,11 @@ impl Image {
         })
     }
 
-    pub(crate) fn has_symbols(&self) -> bool {
-        self.symtab.is_some_and(|table| table.nsyms > 0)
-    }
-
-    pub(crate) fn has_exports(&self) -> bool {
-        self.exports.as_ref().is_some_and(|trie| !trie.is_empty())
-    }
-
-    pub(crate) fn has_function_starts(&self) -> bool {
-        let starts = self.function_starts.as_ref();
-        starts.is_some_and(|starts| !starts.is_empty())
-    }
-
     /// Sections of data, those of debug information left out.
     pub(crate) fn data(&self) -> impl Iterator<Item = Range<u64>> {
         let sections = self.segments.iter().flat_map(|segment| &segment.sections);
         let data = sections.filter(|section| !section.is_code);
         data.map(|section| section.range.start.0..section.range.end.0)
-    }
-
-    /// Symbols that name code, or those that name data: defined in such a section, within it, no
-    /// debugging entries.
-    pub(crate) fn symbols(&self, held: Held, bytes: &[u8]) -> impl Iterator<Item = RawSymbol> {
-        let symbols = self.defined(bytes);
-        symbols.filter_map(move |(symbol, section)| {
-            let is_held = section.is_code == (held == Held::Code);
-            is_held.then_some(symbol)
-        })
-    }
-
-    /// Symbols that lie in the section they name.
-    fn defined(&self, bytes: &[u8]) -> impl Iterator<Item = (RawSymbol, &Numbered)> {
-        let table = self.symtab.unwrap_or_default();
-        let size = Nlist::size_with(&self.ctx);
-        let start = to_usize(table.symoff);
-        let entries = bytes.get(start..).unwrap_or_default().chunks_exact(size);
-        let names = to_usize(table.stroff);
-        entries
-            .take(to_usize(table.nsyms))
-            .filter_map(move |entry| {
-                let symbol: Nlist = entry.pread_with(0, self.ctx).ok()?;
-                if symbol.is_stab() || symbol.get_type() != symbols::N_SECT {
-                    return None;
-                }
-                let section = self.sections.get(symbol.n_sect.checked_sub(1)?)?;
-                let raw = RawSymbol {
-                    address: symbol.n_value,
-                    name: names.checked_add(symbol.n_strx)?,
-                    is_external: symbol.is_global(),
-                };
-                let lies_there = section.range.contains(&symbol.n_value);
-                lies_there.then_some((raw, section))
-            })
-    }
-
-    /// Debugging entries of the symbol table, in its order.
-    pub(crate) fn stabs<'a>(&'a self, bytes: &'a [u8]) -> impl Iterator<Item = Stab<'a>> {
-        let table = self.symtab.unwrap_or_default();
-        let size = Nlist::size_with(&self.ctx);
-        let entries = bytes.get(to_usize(table.symoff)..).unwrap_or_default();
-        let entries = entries.chunks_exact(size).take(to_usize(table.nsyms));
-        entries.filter_map(move |entry| {
-            let symbol: Nlist = entry.pread_with(0, self.ctx).ok()?;
-            if !symbol.is_stab() {
-                return None;
-            }
-            let name = to_usize(table.stroff).checked_add(symbol.n_strx)?;
-            let rest = bytes.get(name..).unwrap_or_default();
-            let rest = rest.get(..LONGEST_STAB).unwrap_or(rest);
-            let name = rest.split(|&byte| byte == 0).next().unwrap_or_default();
-            Some(Stab {
-                kind: symbol.n_type,
-                value: symbol.n_value,
-                name,
-            })
-        })
-    }
-
-    /// The name of the symbol with this number, underscore included.
-    pub(crate) fn name_of_symbol<'a>(&self, number: usize, bytes: &'a [u8]) -> Option<&'a [u8]> {
-        let table = self.symtab?;
-        let size = Nlist::size_with(&self.ctx);
-        let at = number
-            .checked_mul(size)?
-            .checked_add(to_usize(table.symoff))?;
-        let symbol: Nlist = bytes.pread_with(at, self.ctx).ok()?;
-        let name = to_usize(table.stroff).checked_add(symbol.n_strx)?;
-        let rest = bytes.get(name..)?;
-        let rest = rest.get(..0x100).unwrap_or(rest);
-        rest.split(|&byte| byte == 0).next()
     }
 
     /// Where functions start, as the file lists them.

@@ -9,7 +9,7 @@ use kstack_model::VmAddr;
 use crate::demangle::demangle;
 use crate::dwarf::{Answer, Dwarf, Function, Name};
 use crate::part::Part;
-use crate::shift::Shift;
+use crate::shift::{Shift, start_before};
 use crate::table::Found;
 use crate::{Certainty, Named, SourceFrame, SymbolError, SymbolErrorKind, SymbolSource};
 
@@ -26,7 +26,7 @@ enum Debug<'a> {
     Unopened,
     Open(Box<OpenDebug<'a>>),
     /// In the object files of a debug map; each is opened when an address of it is asked for.
-    Objects(BTreeMap<usize, Option<Box<Dwarf<'a>>>>),
+    Objects(BTreeMap<usize, Result<Box<Dwarf<'a>>, String>>),
     None,
 }
 
@@ -42,7 +42,7 @@ impl OpenDebug<'_> {
             Some(there) => {
                 let mut answer = self.dwarf.at(there)?;
                 if let Some(function) = &mut answer.function {
-                    function.start = self.shift.back(function.start).unwrap_or(here);
+                    function.start = self.shift.start_of(function.start, there, here);
                 }
                 Ok(answer)
             }
@@ -119,7 +119,11 @@ impl<'a> Names<'a> {
     pub fn damage(&self) -> Option<String> {
         let units = || match &self.debug {
             Debug::Open(debug) => debug.dwarf.damage(),
-            _ => None,
+            Debug::Objects(open) => {
+                let mut opened = open.values().flatten();
+                opened.find_map(|dwarf| dwarf.damage())
+            }
+            Debug::Unopened | Debug::None => None,
         };
         self.damage.clone().or_else(units)
     }
@@ -137,16 +141,13 @@ impl<'a> Names<'a> {
             Debug::Open(debug) => debug.at(at),
             Debug::Objects(open) => match self.source.place_in_objects(at) {
                 Some(place) => {
-                    let dwarf = open.entry(place.object).or_insert_with(|| {
-                        let dwarf = Dwarf::open(place.file.bytes());
-                        dwarf.ok().map(Box::new)
-                    });
-                    let Some(dwarf) = dwarf else {
-                        return Ok(Answer::default());
-                    };
+                    let dwarf = open
+                        .entry(place.object)
+                        .or_insert_with(|| Dwarf::open(place.file.bytes()).map(Box::new));
+                    let dwarf = dwarf.as_ref().map_err(String::clone)?;
                     let mut answer = dwarf.at(place.address)?;
                     if let Some(function) = &mut answer.function {
-                        function.start = function.start.wrapping_add(place.shift);
+                        function.start = start_before(at, function.start, place.address);
                     }
                     Ok(answer)
                 }
@@ -223,6 +224,9 @@ impl<'a> Names<'a> {
         // C++ and Rust names start so by themselves.
         let is_mangled = raw.starts_with("_Z") || raw.starts_with("_R");
         let cut = raw.strip_prefix('_').filter(|_| !is_mangled)?;
+        if cut.is_empty() {
+            return None;
+        }
         let symbol = self.source.table().exactly_at(start);
         let is_label = symbol.is_some_and(|name| name.bytes(&self.files) == raw.as_bytes());
         is_label.then(|| cut.into())
@@ -295,7 +299,8 @@ impl<'a> Names<'a> {
         else {
             return false;
         };
-        let dwarf = open.get(&place.object).and_then(Option::as_ref);
+        let dwarf = open.get(&place.object);
+        let dwarf = dwarf.and_then(|dwarf| dwarf.as_ref().ok());
         let answer = dwarf.map(|dwarf| dwarf.at(place.address));
         answer.is_some_and(|answer| answer.is_ok_and(|answer| answer.function.is_some()))
     }

@@ -11,6 +11,10 @@ use crate::open;
 
 /// Object files are small: their debug information is copied to be relocated.
 const LARGEST: usize = 256 << 20;
+/// Bytes of all object files of one file. A damaged debug map can name one file any number of times.
+const LARGEST_TOGETHER: usize = 2 << 30;
+/// Folders from the end of a recorded path that are looked for; no path has more.
+const DEEPEST: usize = 64;
 
 /// An object file with its debug information made readable as it is.
 #[derive(Debug)]
@@ -31,25 +35,85 @@ impl ObjectFile {
     }
 }
 
-/// Opens an object file by the path the linker was given, or under a folder. The error is a fragment.
-pub(crate) fn open(recorded: &str, time: u64, folders: &[PathBuf]) -> Result<ObjectFile, String> {
-    let (path, member) = split(recorded);
-    let found = find(Path::new(path), folders).ok_or("missing")?;
-    let file = open::map(&found).map_err(|why| why.to_string())?;
-    let bytes = match member {
-        None => {
-            let changed = open::changed(&found);
-            if time != 0 && changed.is_some_and(|changed| changed != time) {
-                return Err("changed since it was linked".to_owned());
-            }
-            file
+/// Opens the object files of one debug map, one after the other.
+#[derive(Debug)]
+pub(crate) struct Opener<'f> {
+    folders: &'f [PathBuf],
+    /// Bytes that may still be copied.
+    room: usize,
+    archives: BTreeMap<PathBuf, Result<Members, String>>,
+}
+
+impl<'f> Opener<'f> {
+    pub(crate) fn new(folders: &'f [PathBuf]) -> Opener<'f> {
+        Opener {
+            folders,
+            room: LARGEST_TOGETHER,
+            archives: BTreeMap::new(),
         }
-        Some(member) => extract(&file, member)?,
-    };
-    if bytes.as_slice().len() > LARGEST {
-        return Err("too large for an object file".to_owned());
     }
-    relocated(bytes.as_slice())
+
+    /// Opens an object file by the path the linker was given, or under a folder. The error is a fragment.
+    pub(crate) fn open(&mut self, recorded: &str, time: u64) -> Result<ObjectFile, String> {
+        let (path, member) = split(recorded);
+        let found = find(Path::new(path), self.folders).ok_or("missing")?;
+        let bytes = match member {
+            None => {
+                let changed = open::changed(&found);
+                if time != 0 && changed.is_some_and(|changed| changed != time) {
+                    return Err("changed since it was linked".to_owned());
+                }
+                map(&found)?
+            }
+            Some(member) => self.members(found)?.get(member)?,
+        };
+        let size = bytes.as_slice().len();
+        if size > LARGEST {
+            return Err("too large for an object file".to_owned());
+        }
+        let left = self.room.checked_sub(size);
+        self.room = left.ok_or("too large together with those before it")?;
+        relocated(bytes.as_slice())
+    }
+
+    /// What is in an archive, read once however many of its members are asked for.
+    fn members(&mut self, archive: PathBuf) -> Result<&Members, String> {
+        let opened = self.archives.entry(archive);
+        let members = opened.or_insert_with_key(|path| map(path).and_then(Members::of));
+        members.as_ref().map_err(String::clone)
+    }
+}
+
+/// The members of an archive.
+#[derive(Debug)]
+struct Members {
+    file: Bytes,
+    /// Start and size by name.
+    list: BTreeMap<String, (usize, usize)>,
+}
+
+impl Members {
+    fn of(file: Bytes) -> Result<Members, String> {
+        let damaged = |why: goblin::error::Error| format!("a damaged archive: {why}");
+        let archive = Archive::parse(file.as_slice()).map_err(damaged)?;
+        let names = archive.members().into_iter();
+        let list = names.filter_map(|name| {
+            let member = archive.get(name)?;
+            let start = usize::try_from(member.offset).ok()?;
+            Some((name.to_owned(), (start, member.size())))
+        });
+        let list = list.collect();
+        Ok(Members { file, list })
+    }
+
+    fn get(&self, member: &str) -> Result<Bytes, String> {
+        let (start, size) = *self.list.get(member).ok_or("not in the archive")?;
+        Ok(self.file.part(start, size))
+    }
+}
+
+fn map(file: &Path) -> Result<Bytes, String> {
+    open::map(file).map_err(|why| why.to_string())
 }
 
 /// `lib.a(x.o)` is the member `x.o` of the archive `lib.a`.
@@ -71,19 +135,11 @@ fn find(recorded: &Path, folders: &[PathBuf]) -> Option<PathBuf> {
         _ => None,
     });
     let names: Vec<_> = names.collect();
-    (0..names.len()).find_map(|skipped| {
+    (names.len().saturating_sub(DEEPEST)..names.len()).find_map(|skipped| {
         let rest: PathBuf = names.iter().skip(skipped).collect();
         let mut places = folders.iter().map(|folder| folder.join(&rest));
         places.find(|place| open::is_file(place))
     })
-}
-
-fn extract(file: &Bytes, member: &str) -> Result<Bytes, String> {
-    let damaged = |why: goblin::error::Error| format!("a damaged archive: {why}");
-    let archive = Archive::parse(file.as_slice()).map_err(damaged)?;
-    let found = archive.get(member).ok_or("not in the archive")?;
-    let offset = usize::try_from(found.offset).unwrap_or(usize::MAX);
-    Ok(file.part(offset, found.size()))
 }
 
 /// Copies an object file and puts into its debug sections what the relocations say.
@@ -139,5 +195,27 @@ fn add(field: &mut [u8], value: u64) {
     let sum = u64::from_le_bytes(sum).wrapping_add(value).to_le_bytes();
     if let Some(low) = sum.get(..field.len()) {
         field.copy_from_slice(low);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kstack_model::Arch;
+    use kstack_synth::macho::Program;
+
+    use super::*;
+
+    #[test]
+    fn object_files_that_are_too_large_together_are_refused_from_there_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("unit0.o");
+        let object = Program::kext("demo", Arch::X86_64, 1).dsym();
+        std::fs::write(&path, &object).unwrap();
+        let mut opener = Opener::new(&[]);
+        opener.room = 2 * object.len() + 1;
+        let path = path.display().to_string();
+        let opened: Vec<_> = (0..4).map(|_| opener.open(&path, 0).err()).collect();
+        let refused = Some("too large together with those before it".to_owned());
+        assert_eq!(opened, [None, None, refused.clone(), refused]);
     }
 }

@@ -50,6 +50,13 @@ impl Shift {
         self.translate(at, |moved| (moved.there, moved.here))
     }
 
+    /// Where a function of the other file starts in the source, by an address in it that is known in both.
+    pub(crate) fn start_of(&self, function: u64, there: u64, here: u64) -> u64 {
+        // Segments of a damaged file can lie over each other, and its start be taken for that of another.
+        let start = self.back(function).filter(|&start| start <= here);
+        start.unwrap_or_else(|| start_before(here, function, there))
+    }
+
     fn translate(&self, at: u64, direction: impl Fn(&Moved) -> (u64, u64)) -> Option<u64> {
         if self.segments.is_empty() {
             return Some(at);
@@ -59,5 +66,42 @@ impl Shift {
             let offset = at.checked_sub(from).filter(|offset| *offset < moved.size)?;
             Some(to.wrapping_add(offset))
         })
+    }
+}
+
+/// Where a function starts that lies as far before an address here as its start lies before that there.
+pub(crate) fn start_before(here: u64, function: u64, there: u64) -> u64 {
+    let distance = there.saturating_sub(function);
+    here.checked_sub(distance).unwrap_or(here)
+}
+
+#[cfg(test)]
+mod tests {
+    use kstack_model::VmAddr;
+
+    use super::*;
+
+    fn segment(name: &str, start: u64, end: u64) -> Segment {
+        Segment {
+            name: name.to_owned(),
+            range: VmAddr(start)..VmAddr(end),
+            sections: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_function_never_starts_behind_its_address_however_segments_lie_over_each_other() {
+        let here = [
+            segment("__DATA", 0x9000, 0xf000),
+            segment("__TEXT", 0x2000, 0x3000),
+        ];
+        let there = [
+            segment("__DATA", 0, 0x6000),
+            segment("__TEXT", 0x1000, 0x2000),
+        ];
+        let shift = Shift::between(&here, &there);
+        assert_eq!(shift.back(0x1100), Some(0xa100));
+        assert_eq!(shift.start_of(0x1100, 0x1140, 0x2140), 0x2100);
+        assert_eq!(shift.start_of(0, u64::MAX, 0x2140), 0x2140);
     }
 }

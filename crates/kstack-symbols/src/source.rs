@@ -320,11 +320,11 @@ impl SymbolSource {
         &self.parts
     }
 
-    /// The bytes of each part, as [`Table`] numbers them.
+    /// The bytes of each part as far as names go, as [`Table`] numbers them.
     pub(crate) fn files(&self) -> Vec<&[u8]> {
-        self.parts
-            .iter()
-            .map(|part| part.bytes.as_slice())
+        let parts = self.parts.iter();
+        parts
+            .map(|part| part.image.names(part.bytes.as_slice()))
             .collect()
     }
 
@@ -452,9 +452,15 @@ impl Knowledge {
 
     fn add(&mut self, part: &Part) {
         let (image, path) = (&part.image, &part.path);
+        let missing = image.missing(part.bytes.as_slice().len());
         if image.is_cut {
             self.remarks
                 .push(format!("{path}: damaged, its load commands end early"));
+        } else if !missing.is_empty() {
+            self.remarks.push(format!(
+                "{path}: damaged or cut, it ends before its {}",
+                missing.join(", its ")
+            ));
         }
         let knows = [
             (image.has_function_starts(), Detail::FunctionStarts),

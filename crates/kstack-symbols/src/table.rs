@@ -168,7 +168,8 @@ impl Name {
     /// The name without the one underscore that Mach-O puts before C names.
     pub(crate) fn text(&self, files: &[&[u8]]) -> String {
         let name = self.bytes(files);
-        let name = name.strip_prefix(b"_").unwrap_or(name);
+        let bare = name.strip_prefix(b"_").filter(|bare| !bare.is_empty());
+        let name = bare.unwrap_or(name);
         String::from_utf8_lossy(name).into_owned()
     }
 }
@@ -216,11 +217,12 @@ fn candidates(held: Held, parts: &[Part]) -> Vec<Candidate<'_>> {
     let mut candidates = Vec::new();
     for (file, part) in parts.iter().enumerate() {
         let bytes = part.bytes.as_slice();
+        let names = part.image.names(bytes);
         for symbol in part.image.symbols(held, bytes) {
             let Some(address) = part.shift.back(symbol.address) else {
                 continue;
             };
-            let name = text_at(bytes, symbol.name, RANKED);
+            let name = text_at(names, symbol.name, RANKED);
             candidates.push(Candidate {
                 address,
                 rank: Rank::of(name, symbol.is_external),

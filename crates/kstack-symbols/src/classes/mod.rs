@@ -90,7 +90,7 @@ impl Classes {
         // Of several names of one table the first is taken, so each table is read once.
         let mut read = None;
         for symbol in symbols {
-            let name = text_at(bytes, symbol.name, LONGEST);
+            let name = text_at(image.names(bytes), symbol.name, LONGEST);
             let Some(class) = name.strip_prefix(b"__ZTV") else {
                 continue;
             };

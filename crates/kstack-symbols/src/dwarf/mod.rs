@@ -58,6 +58,11 @@ pub(crate) struct Dwarf<'a> {
 
 /// Bytes of units that are looked into before their memory is given back.
 const KEEP_MAPPED: usize = 24 << 20;
+/// How many times over the debug information may be read until what was read is dropped. In a damaged file many units
+/// can share one line table, or one name without an end, and each of them keeps what it read.
+const KEEP_TIMES: usize = 4;
+/// What is kept of the smallest debug information.
+const KEEP_LEAST: usize = 1 << 20;
 /// Rows of the line table on either side that are looked at for a line.
 const ROWS_NEAR: usize = 8;
 /// Rows of one function that are read.
@@ -106,11 +111,21 @@ impl<'a> Dwarf<'a> {
 
     /// What is known about an address. The error is a fragment.
     pub(crate) fn at(&self, address: u64) -> Result<Answer, String> {
+        self.forget_what_is_too_much();
         let answer = bounded(self.size, || self.answer(address));
         if self.units.have_read(KEEP_MAPPED) {
             self.release();
         }
         answer
+    }
+
+    fn forget_what_is_too_much(&self) {
+        let most = self.size.saturating_mul(KEEP_TIMES);
+        if self.units.kept() > most.saturating_add(KEEP_LEAST) {
+            self.units.forget();
+            // Units refer to names by number.
+            *self.names.borrow_mut() = Names::default();
+        }
     }
 
     /// Gives back the memory of what was read: most of it is not looked at again.
@@ -126,7 +141,7 @@ impl<'a> Dwarf<'a> {
 
     /// The first damage that costs whole units, as a fragment.
     pub(crate) fn damage(&self) -> Option<String> {
-        self.units.damage().map(|why| why.to_string())
+        self.units.damage()
     }
 
     fn answer(&self, address: u64) -> Read<Answer> {

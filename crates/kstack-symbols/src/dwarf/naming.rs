@@ -74,8 +74,14 @@ pub(super) fn of_entry<'a>(
     Ok(naming)
 }
 
+/// Names longer than this are damage: one without an end, that many functions can have.
+const LONGEST: usize = 0x1_0000;
+
 /// A name as text. Names that are none, or no UTF-8, are left to the symbol table.
 pub(super) fn text(name: &Slice<'_>) -> Option<Arc<str>> {
+    if name.len() > LONGEST {
+        return None;
+    }
     let name = name.to_string().ok()?;
     // Compilers mark names that are not to get an underscore with the byte 1.
     let name = name.strip_prefix('\u{1}').unwrap_or(&name);

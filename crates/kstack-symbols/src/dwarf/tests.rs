@@ -93,7 +93,30 @@ fn every_address_is_answered_as_addr2line_answers_it() {
     }
 }
 
+#[test]
+fn what_was_read_is_forgotten_before_it_is_too_much_and_answers_stay() {
+    for (dsym, start, end) in dsyms() {
+        let dwarf = Dwarf::open(&dsym).unwrap();
+        let all = || {
+            (start..end)
+                .step_by(40)
+                .map(|address| ours(&dwarf, address))
+        };
+        let first: Vec<_> = all().collect();
+        let most = KEEP_TIMES * dwarf.size + KEEP_LEAST;
+        let mut before = 0;
+        // Each round reads some more, so one of them is too much.
+        while before <= dwarf.units.kept() {
+            before = dwarf.units.kept();
+            assert_eq!(all().collect::<Vec<_>>(), first);
+            assert!(dwarf.units.kept() <= most + dwarf.size);
+        }
+    }
+}
+
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
     #[test]
     fn an_answer_does_not_hang_on_what_was_asked_before(
         asked in prop::collection::vec(0_u64..0x2000, 1..40),

@@ -8,11 +8,15 @@ use foldhash::HashMap;
 use gimli::{LineProgramHeader, Reader, Result, UnitRef};
 
 use super::Slice;
+use super::extent::Extent;
 use super::functions::Functions;
 use super::inlined::Inlined;
 use super::lines::Lines;
 use super::machine::Row;
 use super::names::Namer;
+
+/// Paths longer than this are damage: one without an end, that many files can have.
+const LONGEST: usize = 0x1_0000;
 
 /// A unit whose root and line table header are read.
 #[derive(Debug)]
@@ -86,12 +90,18 @@ impl<'a> Unit<'a> {
         note: impl FnOnce(gimli::Error),
     ) -> Result<Vec<gimli::Range>> {
         let mut ranges = Vec::new();
-        let mut said = self.with(sections).unit_ranges()?;
-        while let Some(range) = said.next()? {
-            if range.begin < range.end {
-                ranges.push(range);
+        let unit = self.with(sections);
+        let mut root = unit.entries_raw(None)?;
+        let mut extent = Extent::default();
+        if let Some(abbreviation) = root.read_abbreviation()? {
+            for attribute in abbreviation.attributes() {
+                extent.take(unit, &root.read_attribute(*attribute)?)?;
             }
         }
+        extent.each(unit, |range| {
+            ranges.push(range);
+            Ok(())
+        })?;
         if ranges.is_empty() {
             let known = self.ask_lines(|lines| Ok(lines.ranges(note)))?;
             ranges.extend(known.into_iter().flatten());
@@ -108,7 +118,8 @@ impl<'a> Unit<'a> {
         if let Some(known) = self.paths.borrow().get(&file) {
             return Ok(known.clone());
         }
-        let path = self.put_together(sections, file)?.map(Arc::from);
+        let path = self.put_together(sections, file)?;
+        let path = path.filter(|path| path.len() <= LONGEST).map(Arc::from);
         self.paths.borrow_mut().insert(file, path.clone());
         Ok(path)
     }

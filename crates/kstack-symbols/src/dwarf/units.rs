@@ -17,7 +17,7 @@ use gimli::{
 use super::Slice;
 use super::headers::Headers;
 use super::unit::{Shared, Unit};
-use crate::guard::is_spent;
+use crate::guard::{is_spent, left, spend, told};
 
 type Sections<'a> = gimli::Dwarf<Slice<'a>>;
 
@@ -33,11 +33,16 @@ pub(super) struct Units<'a> {
     opened: RefCell<HashMap<usize, Shared<'a>>>,
     /// Units share tables of abbreviations: dsymutil writes one for all.
     abbreviations: RefCell<BTreeMap<usize, Arc<Abbreviations>>>,
-    /// The first damage that costs whole units.
-    damage: RefCell<Option<Error>>,
+    /// The first damage that costs whole units, as a fragment.
+    damage: RefCell<Option<String>>,
     /// Bytes of units that were looked into.
     read: Cell<usize>,
+    /// Bytes that were read to make what is kept here.
+    kept: Cell<usize>,
 }
+
+/// How many bytes of other things an abbreviation takes as much memory as, for each of its bytes.
+const ABBREVIATION: usize = 8;
 
 impl<'a> Units<'a> {
     pub(super) fn new(sections: &Sections<'a>) -> Units<'a> {
@@ -49,11 +54,37 @@ impl<'a> Units<'a> {
             abbreviations: RefCell::default(),
             damage: RefCell::default(),
             read: Cell::new(0),
+            kept: Cell::new(0),
         }
     }
 
     /// Asks the units that can hold an address until one answers.
     pub(super) fn ask<T>(
+        &self,
+        sections: &Sections<'a>,
+        address: u64,
+        question: impl FnMut(Shared<'a>) -> Result<Option<T>>,
+    ) -> Result<Option<T>> {
+        let before = left();
+        let answer = self.ask_each(sections, address, question);
+        let read = before.saturating_sub(left());
+        self.kept.set(self.kept.get().saturating_add(read));
+        answer
+    }
+
+    /// How many bytes were read to make what is kept.
+    pub(super) fn kept(&self) -> usize {
+        self.kept.get()
+    }
+
+    /// Drops all units; they are read again when they are asked for.
+    pub(super) fn forget(&self) {
+        self.opened.borrow_mut().clear();
+        self.abbreviations.borrow_mut().clear();
+        self.kept.set(0);
+    }
+
+    fn ask_each<T>(
         &self,
         sections: &Sections<'a>,
         address: u64,
@@ -94,9 +125,9 @@ impl<'a> Units<'a> {
         Ok((self.open(sections, start)?, UnitOffset(entry.0 - start)))
     }
 
-    /// The first damage that costs whole units.
-    pub(super) fn damage(&self) -> Option<Error> {
-        *self.damage.borrow()
+    /// The first damage that costs whole units, as a fragment.
+    pub(super) fn damage(&self) -> Option<String> {
+        self.damage.borrow().clone()
     }
 
     /// Whether so many bytes were looked into since it was so last.
@@ -139,7 +170,10 @@ impl<'a> Units<'a> {
         if let Some(known) = self.abbreviations.borrow().get(&offset.0) {
             return Ok(Arc::clone(known));
         }
+        let before = left();
         let table = Arc::new(sections.debug_abbrev.abbreviations(offset)?);
+        let read = before.saturating_sub(left());
+        spend(read.saturating_mul(ABBREVIATION))?;
         let mut known = self.abbreviations.borrow_mut();
         known.insert(offset.0, Arc::clone(&table));
         Ok(table)
@@ -195,7 +229,7 @@ impl<'a> Units<'a> {
     }
 
     fn note(&self, why: Error) {
-        self.damage.borrow_mut().get_or_insert(why);
+        self.damage.borrow_mut().get_or_insert_with(|| told(why));
     }
 }
 

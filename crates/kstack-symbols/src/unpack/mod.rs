@@ -22,6 +22,37 @@ const MOST_LAYERS: usize = 4;
 /// to be, is refused.
 const LARGEST: usize = 512 << 20;
 
+/// What unpacking one file may still use. A fat file can have many slices, all of them the same few
+/// bytes, and each of these half a gigabyte when unpacked.
+#[derive(Debug)]
+pub(crate) struct Room(usize);
+
+impl Default for Room {
+    fn default() -> Room {
+        Room(LARGEST)
+    }
+}
+
+impl Room {
+    #[cfg(test)]
+    pub(crate) fn of(bytes: usize) -> Room {
+        Room(bytes)
+    }
+
+    fn take(&mut self, bytes: Vec<u8>) -> Bytes {
+        self.0 = self.0.saturating_sub(bytes.len());
+        Bytes::owned(bytes)
+    }
+
+    fn too_small(&self, for_bytes: usize) -> SymbolErrorKind {
+        SymbolErrorKind::Damaged(format!(
+            "the compressed kernel would have {for_bytes} bytes or more; there is room for {}, \
+             and kernels have less than {LARGEST}",
+            self.0
+        ))
+    }
+}
+
 /// The header that `kextcache` puts before a compressed kernel cache, in big-endian words: `comp`,
 /// the kind of compression, Adler-32, size, compressed size, a version, ten reserved, then a platform
 /// name of 64 bytes and a path of 256 (kext_tools-326.95.1, `kernelcache.h`, `PrelinkedKernelHeader`).
@@ -38,10 +69,10 @@ pub(crate) fn is_packed_kernel(start: &[u8]) -> bool {
 }
 
 /// Peels a file down to the Mach-O in it. What is not wrapped comes back as it is.
-pub(crate) fn unpack(file: Bytes) -> Result<Bytes, SymbolErrorKind> {
+pub(crate) fn unpack(file: Bytes, room: &mut Room) -> Result<Bytes, SymbolErrorKind> {
     let mut file = file;
     for _ in 0..MOST_LAYERS {
-        match layer(&file)? {
+        match layer(&file, room)? {
             Some(inner) => file = inner,
             None => return Ok(file),
         }
@@ -49,13 +80,15 @@ pub(crate) fn unpack(file: Bytes) -> Result<Bytes, SymbolErrorKind> {
     Err(damaged("it is wrapped too many times"))
 }
 
-fn layer(file: &Bytes) -> Result<Option<Bytes>, SymbolErrorKind> {
+fn layer(file: &Bytes, room: &mut Room) -> Result<Option<Bytes>, SymbolErrorKind> {
     let bytes = file.as_slice();
     if bytes.starts_with(b"complzss") || bytes.starts_with(b"complzvn") {
-        return compressed(bytes).map(Some);
+        let unpacked = compressed(bytes, room)?;
+        return Ok(Some(room.take(unpacked)));
     }
     if bytes.starts_with(b"bvx") {
-        return lzfse(bytes, LARGEST).map(|bytes| Some(Bytes::owned(bytes)));
+        let unpacked = lzfse(bytes, room.0, room)?;
+        return Ok(Some(room.take(unpacked)));
     }
     if !im4p::is_wrapper(bytes) {
         return Ok(None);
@@ -65,7 +98,7 @@ fn layer(file: &Bytes) -> Result<Option<Bytes>, SymbolErrorKind> {
 }
 
 /// A kernel cache behind the header `comp`.
-fn compressed(bytes: &[u8]) -> Result<Bytes, SymbolErrorKind> {
+fn compressed(bytes: &[u8], room: &Room) -> Result<Vec<u8>, SymbolErrorKind> {
     let word = |at: usize| bytes.pread_with::<u32>(at, scroll::BE).ok();
     let short = || damaged("the header of the compressed kernel ends early");
     let (Some(sum), Some(size), Some(packed)) = (word(8), word(12), word(16)) else {
@@ -74,8 +107,8 @@ fn compressed(bytes: &[u8]) -> Result<Bytes, SymbolErrorKind> {
     let size = usize::try_from(size).unwrap_or(usize::MAX);
     let packed = usize::try_from(packed).unwrap_or(usize::MAX);
     let rest = bytes.get(COMPRESSED_HEADER..).ok_or_else(short)?;
-    if size > LARGEST {
-        return Err(too_large(size));
+    if size > room.0 {
+        return Err(room.too_small(size));
     }
     // Some booters wrote no compressed size, so what is missing at the end shows in the result.
     let rest = match packed {
@@ -85,7 +118,7 @@ fn compressed(bytes: &[u8]) -> Result<Bytes, SymbolErrorKind> {
     let unpacked = if bytes.starts_with(b"complzss") {
         lzss::decode(rest, size)
     } else {
-        lzfse(&as_lzfse(rest, size)?, size)?
+        lzfse(&as_lzfse(rest, size)?, size, room)?
     };
     if unpacked.len() != size {
         return Err(SymbolErrorKind::Damaged(format!(
@@ -98,14 +131,14 @@ fn compressed(bytes: &[u8]) -> Result<Bytes, SymbolErrorKind> {
             "the checksum of the compressed kernel is not that of its contents",
         ));
     }
-    Ok(Bytes::owned(unpacked))
+    Ok(unpacked)
 }
 
 /// A bare LZVN payload as a stream of one block, which is how LZFSE carries it:
 /// `bvxn`, size, compressed size, payload, `bvx$`.
 fn as_lzfse(payload: &[u8], size: usize) -> Result<Vec<u8>, SymbolErrorKind> {
     let (Ok(size), Ok(packed)) = (u32::try_from(size), u32::try_from(payload.len())) else {
-        return Err(too_large(size));
+        return Err(damaged("the compressed kernel has more than 4 gigabytes"));
     };
     let mut stream = b"bvxn".to_vec();
     stream.extend(size.to_le_bytes());
@@ -115,7 +148,7 @@ fn as_lzfse(payload: &[u8], size: usize) -> Result<Vec<u8>, SymbolErrorKind> {
     Ok(stream)
 }
 
-fn lzfse(stream: &[u8], most: usize) -> Result<Vec<u8>, SymbolErrorKind> {
+fn lzfse(stream: &[u8], most: usize, room: &Room) -> Result<Vec<u8>, SymbolErrorKind> {
     let mut decoder = LzfseRingDecoder::default();
     let limit = u64::try_from(most).unwrap_or(u64::MAX).saturating_add(1);
     let mut unpacked = Vec::new();
@@ -125,7 +158,7 @@ fn lzfse(stream: &[u8], most: usize) -> Result<Vec<u8>, SymbolErrorKind> {
         .read_to_end(&mut unpacked);
     read.map_err(|why| SymbolErrorKind::Damaged(format!("the compressed kernel: {why}")))?;
     if unpacked.len() > most {
-        return Err(too_large(unpacked.len()));
+        return Err(room.too_small(unpacked.len()));
     }
     Ok(unpacked)
 }
@@ -150,12 +183,6 @@ fn damaged(what: &str) -> SymbolErrorKind {
     SymbolErrorKind::Damaged(what.to_owned())
 }
 
-fn too_large(size: usize) -> SymbolErrorKind {
-    SymbolErrorKind::Damaged(format!(
-        "the compressed kernel would have {size} bytes or more; kernels have less than {LARGEST}"
-    ))
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -177,7 +204,12 @@ mod tests {
     #[test]
     fn what_is_not_wrapped_stays_as_it_is() {
         let file = Bytes::owned(b"\xcf\xfa\xed\xfe and so on".to_vec());
-        assert_eq!(unpack(file.clone()).unwrap().as_slice(), file.as_slice());
+        assert_eq!(
+            unpack(file.clone(), &mut Room::default())
+                .unwrap()
+                .as_slice(),
+            file.as_slice()
+        );
     }
 
     proptest! {
@@ -189,7 +221,7 @@ mod tests {
             ]),
             rest in prop::collection::vec(any::<u8>(), 0..2000),
         ) {
-            let _ = unpack(Bytes::owned([start, &rest].concat()));
+            let _ = unpack(Bytes::owned([start, &rest].concat()), &mut Room::default());
         }
     }
 }
