@@ -477,3 +477,23 @@ fn damaged_debug_information_is_told_where_symbols_stand_in_for_it() {
     };
     assert_eq!(&*named.name, "second");
 }
+
+#[test]
+fn a_kernel_with_few_symbols_tells_which_debug_kit_has_the_rest() {
+    let mut kernel = Program::kernel(Arch::X86_64, 7).with(Function::new("first", 64));
+    kernel.function_starts = false;
+    let mut report = report(vec![], &[kernel.code_start() + 8]);
+    report.machine.os_build = Some("18Z901".to_owned());
+    let mut symbols = SymbolSet::default();
+    symbols.add_bytes(Role::Kernel, "mach_kernel", None, kernel.binary());
+    let trace = resolve(report, &symbols, &ResolveOptions::default());
+    let note = trace
+        .notes
+        .iter()
+        .find(|note| note.text.contains("Kernel Debug Kit"));
+    let note = &note.expect("a note about the kit").text;
+    assert!(
+        note.contains("of build 18Z901 (its kernel has the UUID 07070707-"),
+        "{note}"
+    );
+}

@@ -52,6 +52,9 @@ pub(crate) fn run(args: &Lldb) -> anyhow::Result<Exit> {
         anyhow::bail!("{}: no trace in it", args.report.display());
     };
     let trace = kstack::resolve(report, &symbols, &args.symbols.options());
+    for file in &trace.unused {
+        output::complain(&format!("{}: {}", file.path, file.why));
+    }
     let mut out = output::open(&args.output)?;
     write(&trace, &symbols, &mut out)?;
     out.flush()?;

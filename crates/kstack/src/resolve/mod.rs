@@ -21,6 +21,7 @@ mod evidence;
 mod found;
 mod guesses;
 mod infer;
+mod kit;
 mod lookup;
 mod lookups;
 mod matching;
@@ -121,5 +122,6 @@ pub fn resolve(report: Report, symbols: &SymbolSet, options: &ResolveOptions) ->
         resolutions,
     };
     lookup::count_frames(&mut trace);
+    trace.notes.extend(kit::note(&trace));
     trace
 }
