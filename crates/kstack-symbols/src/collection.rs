@@ -16,8 +16,9 @@ use crate::bundle::Info;
 use crate::bytes::Bytes;
 use crate::macho::Image;
 use crate::part::Part;
+use crate::prelink::{self, Prelinked};
 use crate::shift::Shift;
-use crate::{FileKind, SymbolError, SymbolErrorKind, prelink};
+use crate::{FileKind, SymbolError, SymbolErrorKind};
 
 /// Images in one collection that are looked at; a system's has about seven hundred.
 const MOST_MEMBERS: usize = 8192;
@@ -59,7 +60,7 @@ pub(crate) fn read(path: &str, bytes: Bytes) -> Result<Held, SymbolErrorKind> {
     if image.entries.is_some() {
         return Ok(fileset(path, &image, &bytes));
     }
-    let members = prelinked(path, &image, &bytes);
+    let (members, errors) = prelinked(path, &image, &bytes);
     let part = Part {
         image: Arc::new(image),
         bytes,
@@ -70,31 +71,67 @@ pub(crate) fn read(path: &str, bytes: Bytes) -> Result<Held, SymbolErrorKind> {
     Ok(Held {
         part: Some(part),
         members,
-        errors: Vec::new(),
+        errors,
     })
+}
+
+/// The headers in a collection that were read.
+///
+/// Entries may point anywhere. No two share a header, and together they have no more load commands
+/// than fit the file, so reading them all is no more work than reading the file.
+struct Headers {
+    endian: scroll::Endian,
+    seen: BTreeSet<usize>,
+    commands_left: usize,
+}
+
+impl Headers {
+    fn within(bytes: &[u8], image: &Image) -> Headers {
+        Headers {
+            endian: match image.is_little_endian() {
+                true => scroll::LE,
+                false => scroll::BE,
+            },
+            seen: BTreeSet::new(),
+            commands_left: bytes.len() / 8,
+        }
+    }
+
+    /// Whether the header at a place is one that may be read.
+    fn admit(&mut self, bytes: &[u8], start: usize) -> Result<(), SymbolErrorKind> {
+        let is_new = self.seen.insert(start);
+        match self.commands_left.checked_sub(self.commands(bytes, start)) {
+            Some(left) if is_new => {
+                self.commands_left = left;
+                Ok(())
+            }
+            _ => Err(SymbolErrorKind::Damaged(
+                "its entry in the collection points into another".to_owned(),
+            )),
+        }
+    }
+
+    /// How many load commands a header at this place claims; 0 where there is none.
+    fn commands(&self, bytes: &[u8], start: usize) -> usize {
+        let count = start
+            .checked_add(16)
+            .and_then(|at| bytes.pread_with::<u32>(at, self.endian).ok());
+        usize::try_from(count.unwrap_or_default()).unwrap_or(usize::MAX)
+    }
 }
 
 fn fileset(path: &str, outer: &Image, bytes: &Bytes) -> Held {
     let mut held = Held::default();
-    // Entries may point anywhere. No two share a header, and together they have no more load commands
-    // than fit the file, so reading them all is no more work than reading the file.
-    let mut seen = BTreeSet::new();
-    let mut commands_left = bytes.as_slice().len() / 8;
+    let mut headers = Headers::within(bytes.as_slice(), outer);
     let mut images = Vec::new();
     let entries = outer.entries.as_deref().unwrap_or_default();
     for entry in entries.iter().take(MOST_MEMBERS) {
         let name = shown(path, &entry.id);
         let start = usize::try_from(entry.offset).unwrap_or(usize::MAX);
-        let count = commands(bytes.as_slice(), start);
-        let is_new = seen.insert(start);
-        let (Some(left), true) = (commands_left.checked_sub(count), is_new) else {
-            held.errors.push(damaged(
-                name,
-                "its entry in the collection points into another",
-            ));
+        if let Err(kind) = headers.admit(bytes.as_slice(), start) {
+            held.errors.push(SymbolError { path: name, kind });
             continue;
-        };
-        commands_left = left;
+        }
         match Image::parse_at(bytes.as_slice(), start) {
             Ok(image) if image.entries.is_none() => images.push((entry.id.clone(), image)),
             Ok(_) => held
@@ -103,6 +140,7 @@ fn fileset(path: &str, outer: &Image, bytes: &Bytes) -> Held {
             Err(kind) => held.errors.push(SymbolError { path: name, kind }),
         }
     }
+    held.errors.extend(too_many(path, entries.len()));
     if entries.is_empty() {
         let what = "a kernel collection without images in it";
         held.errors.push(damaged(path.to_owned(), what));
@@ -141,22 +179,16 @@ fn fileset(path: &str, outer: &Image, bytes: &Bytes) -> Held {
     held
 }
 
-/// How many load commands a header at this place claims; 0 where there is none.
-fn commands(bytes: &[u8], start: usize) -> usize {
-    let count = start
-        .checked_add(16)
-        .and_then(|at| bytes.pread_with::<u32>(at, scroll::LE).ok());
-    usize::try_from(count.unwrap_or_default()).unwrap_or(usize::MAX)
-}
-
-fn prelinked(path: &str, kernel: &Image, bytes: &Bytes) -> Vec<Member> {
+/// The kexts of a prelinked kernel. One that cannot be read costs itself: the kernel and the others still serve.
+fn prelinked(path: &str, kernel: &Image, bytes: &Bytes) -> (Vec<Member>, Vec<SymbolError>) {
+    let (mut members, mut errors) = (Vec::new(), Vec::new());
     let mut info = kernel
         .mapped
         .iter()
         .filter(|mapped| mapped.segment == "__PRELINK_INFO");
     let list = info.find_map(|mapped| mapped.from(mapped.address, bytes.as_slice()));
     let Some(list) = list.filter(|list| !list.is_empty()) else {
-        return Vec::new();
+        return (members, errors);
     };
     let collection = Arc::new(Collection {
         path: path.to_owned(),
@@ -164,24 +196,24 @@ fn prelinked(path: &str, kernel: &Image, bytes: &Bytes) -> Vec<Member> {
         linked_at: kernel.linked_at(),
         has_kernel: true,
     });
-    let mut seen = BTreeSet::new();
-    let kexts = prelink::kexts(list).into_iter().take(MOST_MEMBERS);
-    let kexts = kexts.filter(|kext| seen.insert(kext.source));
-    kexts
-        .filter_map(|kext| {
-            let offset = kernel.offset_of(kext.source)?;
-            let size = usize::try_from(kext.size).ok()?;
-            let part = bytes.part(offset, size);
-            // A kext that cannot be read costs itself: the kernel and the others still serve.
-            let image = Image::parse(part.as_slice()).ok()?;
-            Some(Member {
+    let mut headers = Headers::within(bytes.as_slice(), kernel);
+    let (kexts, is_whole) = prelink::kexts(list);
+    if !is_whole {
+        let what = "the list of kexts in it is damaged; those before the damage are read";
+        errors.push(damaged(path.to_owned(), what));
+    }
+    errors.extend(too_many(path, kexts.len()));
+    for kext in kexts.into_iter().take(MOST_MEMBERS) {
+        let shown = shown(path, &kext.identifier);
+        match prelinked_image(&kext, kernel, bytes, &mut headers) {
+            Ok((image, part)) => members.push(Member {
                 executable: kext
                     .executable
                     .unwrap_or_else(|| last_word(&kext.identifier)),
                 part: Part {
                     image: Arc::new(image),
                     bytes: part,
-                    path: shown(path, &kext.identifier),
+                    path: shown,
                     collection: Some(Arc::clone(&collection)),
                     shift: Shift::default(),
                 },
@@ -190,9 +222,31 @@ fn prelinked(path: &str, kernel: &Image, bytes: &Bytes) -> Vec<Member> {
                     executable: None,
                     version: kext.version,
                 },
-            })
-        })
-        .collect()
+            }),
+            Err(kind) => errors.push(SymbolError { path: shown, kind }),
+        }
+    }
+    (members, errors)
+}
+
+/// The image of a kext, and its bytes in those of the kernel.
+fn prelinked_image(
+    kext: &Prelinked,
+    kernel: &Image,
+    bytes: &Bytes,
+    headers: &mut Headers,
+) -> Result<(Image, Bytes), SymbolErrorKind> {
+    let offset = kernel.offset_of(kext.source);
+    let (Some(offset), Ok(size)) = (offset, usize::try_from(kext.size)) else {
+        let what = format!(
+            "the kernel has nothing at {:#x}, where it is said to lie",
+            kext.source
+        );
+        return Err(SymbolErrorKind::Damaged(what));
+    };
+    headers.admit(bytes.as_slice(), offset)?;
+    let part = bytes.part(offset, size);
+    Ok((Image::parse(part.as_slice())?, part))
 }
 
 /// A member is shown as archives show theirs: `Boot.kc(org.example.zfs)`.
@@ -204,6 +258,11 @@ fn shown(path: &str, id: &str) -> String {
 fn last_word(identifier: &str) -> String {
     let word = identifier.rsplit('.').next();
     word.unwrap_or(identifier).to_owned()
+}
+
+fn too_many(path: &str, images: usize) -> Option<SymbolError> {
+    let what = format!("of the {images} images in it only {MOST_MEMBERS} are read");
+    (images > MOST_MEMBERS).then(|| damaged(path.to_owned(), &what))
 }
 
 fn damaged(path: String, what: &str) -> SymbolError {

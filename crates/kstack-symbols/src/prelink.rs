@@ -25,8 +25,8 @@ pub(crate) struct Prelinked {
     pub(crate) size: u64,
 }
 
-/// The kexts with code, in the order of the list. Damage ends the list where it is.
-pub(crate) fn kexts(list: &[u8]) -> Vec<Prelinked> {
+/// The kexts with code, in the order of the list, and whether the list is whole. Damage ends it where it is.
+pub(crate) fn kexts(list: &[u8]) -> (Vec<Prelinked>, bool) {
     // The section is padded with zeros.
     let end = list.iter().rposition(|&byte| byte != 0);
     let list = end.and_then(|end| list.get(..=end)).unwrap_or_default();
@@ -41,7 +41,8 @@ pub(crate) fn kexts(list: &[u8]) -> Vec<Prelinked> {
             Ok(Event::Text(text)) => walk.text.push_str(&text),
             Ok(Event::GeneralRef(name)) => walk.reference(&name),
             Ok(Event::End(_)) => walk.end(),
-            Ok(Event::Start(_) | Event::Eof) | Err(_) => return walk.found,
+            Ok(Event::Eof) => return (walk.found, walk.open.is_empty()),
+            Ok(Event::Start(_)) | Err(_) => return (walk.found, false),
             Ok(_) => {}
         }
     }
@@ -180,7 +181,8 @@ mod tests {
 
     #[test]
     fn a_value_that_was_said_before_is_referred_to() {
-        let kexts = kexts(LIST.as_bytes());
+        let (kexts, is_whole) = kexts(LIST.as_bytes());
+        assert!(is_whole);
         let shown: Vec<_> = kexts
             .iter()
             .map(|kext| (kext.identifier.as_str(), kext.source, kext.size))
@@ -198,7 +200,8 @@ mod tests {
     #[test]
     fn a_list_that_ends_early_keeps_what_came_before() {
         let end = LIST.find("org.example.c<").unwrap();
-        assert_eq!(kexts(&LIST.as_bytes()[..end]).len(), 1);
+        let (kexts, is_whole) = kexts(&LIST.as_bytes()[..end]);
+        assert_eq!((kexts.len(), is_whole), (1, false));
     }
 
     proptest! {

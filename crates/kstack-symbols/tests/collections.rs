@@ -3,7 +3,7 @@
 use kstack_model::{Arch, Uuid, VmAddr};
 use kstack_symbols::{Detail, FileKind, Role, SymbolSet, SymbolSource};
 use kstack_synth::macho::{
-    Function, Image, Program, complzss, compressed, fileset, im4p, prelinked,
+    Function, Image, Program, complzss, compressed, fileset, im4p, prelinked, prelinked_image,
 };
 use proptest::prelude::*;
 
@@ -153,6 +153,66 @@ fn a_prelinked_kernel_lists_its_kexts() {
     let identity = sources[2].identity();
     assert_eq!(identity.name, "org.example.b");
     assert_eq!(identity.version.as_deref(), Some("1.0"));
+}
+
+#[test]
+fn a_prelinked_kernel_of_powerpc_lists_its_kexts() {
+    let kext = kext(Arch::Ppc, 3, "spa_sync").binary_image();
+    let kext = kext.moved(|_| 0x90_0000).build();
+    let kernel = kernel(Arch::Ppc).binary_image();
+    let symbols = open(Role::Kernel, prelinked(&kernel, &[("org.example.a", kext)]));
+    assert_eq!(symbols.errors(), []);
+    let at = 0x90_0000 + self::kext(Arch::Ppc, 3, "spa_sync").code_start() + 4;
+    assert_eq!(name(sources(&symbols)[1], at).as_deref(), Some("spa_sync"));
+}
+
+/// A prelinked kernel with two kexts, of whose list the address of the second was changed.
+fn prelinked_with(address: &str) -> SymbolSet {
+    let kext = |seed, at| {
+        kext(Arch::X86_64, seed, "f")
+            .binary_image()
+            .moved(|_| at)
+            .build()
+    };
+    let kexts = [
+        ("org.example.a", kext(3, 0xffff_ff7f_80a0_0000)),
+        ("org.example.b", kext(4, 0xffff_ff7f_80b0_0000)),
+    ];
+    let mut file = prelinked_image(&kernel(Arch::X86_64).binary_image(), &kexts);
+    let list = file.segments.last_mut().unwrap();
+    let section = &mut list.sections[0];
+    let text = String::from_utf8(section.data.take().unwrap()).unwrap();
+    let field = "_PrelinkExecutableSourceAddr</key><integer size=\"64\">";
+    let starts: Vec<_> = text
+        .match_indices(field)
+        .map(|(at, _)| at + field.len())
+        .collect();
+    let length = text[starts[1]..].find('<').unwrap();
+    let address = match address {
+        "that of the first" => text[starts[0]..][..length].to_owned(),
+        address => format!("{address:length$}"),
+    };
+    let text = [&text[..starts[1]], &address, &text[starts[1] + length..]].concat();
+    section.data = Some(text.into_bytes());
+    open(Role::Kernel, file.build())
+}
+
+#[test]
+fn a_kext_that_a_prelinked_kernel_says_is_elsewhere_costs_itself_and_is_told() {
+    for (address, told) in [
+        ("0x42", "the kernel has nothing at 0x42"),
+        ("that of the first", "points into another"),
+        ("<", "the list of kexts in it is damaged"),
+    ] {
+        let symbols = prelinked_with(address);
+        assert_eq!(sources(&symbols).len(), 2);
+        let [error] = symbols.errors() else {
+            panic!("{address}: {:?}", symbols.errors())
+        };
+        let is_list = address == "<";
+        assert_eq!(error.path, if is_list { "kc" } else { "kc(org.example.b)" });
+        assert!(error.to_string().contains(told), "{error}");
+    }
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! address ── units      which units can hold it: __debug_aranges, else the roots of units
+//!              headers  from unit to unit, past damaged ones
 //!              unit     opened when it is asked for
 //!                functions   read in order as far as the address
 //!                inlined     what is inlined into one function
