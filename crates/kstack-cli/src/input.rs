@@ -278,6 +278,14 @@ pub(crate) fn complain_about_rewritten(symbols: &SymbolSet) {
     }
 }
 
+/// Says what a reader should know about the files, where no trace has their remarks: missing object files, an empty dSYM.
+pub(crate) fn complain_of_remarks(symbols: &SymbolSet) {
+    let slices = symbols.files().iter().flat_map(|file| &file.slices);
+    for remark in slices.flat_map(SymbolSource::remarks) {
+        output::complain(remark);
+    }
+}
+
 /// Says which symbol files could not be used, beside the answer that has them too.
 pub(crate) fn complain_about(symbols: &SymbolSet) {
     for error in symbols.errors() {

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use kstack_synth::macho::{Function, InfoPlist, Program, dsym_bundle, fat, kext_bundle};
+use kstack_synth::macho::{Function, InfoPlist, Program, Symbol, dsym_bundle, fat, kext_bundle};
 use kstack_synth::text::{Frame, Symstacks};
 use tempfile::TempDir;
 
@@ -393,5 +393,36 @@ fn lookup_prints_one_line_of_json_for_each_address() {
         stdout(&at_call).contains("\"lookup\":\"0xffffff7f80e51023\""),
         "{}",
         stdout(&at_call)
+    );
+}
+
+#[test]
+fn a_lookup_tells_which_object_file_of_a_debug_map_is_missing() {
+    let folder = tempfile::tempdir().unwrap();
+    let spl = spl(1);
+    let mut image = spl.binary_image();
+    let function = &spl.functions[0];
+    let name = format!("_{}", function.name);
+    for (kind, text, section, value) in [
+        (0x64, "/Users/dana/spl/spl.c", 0, 0),
+        (0x66, "/Users/dana/spl/spl.o", 1, 0),
+        (0x24, name.as_str(), 1, function.start),
+        (0x24, "", 0, function.size),
+    ] {
+        let stab = Symbol::stab(kind, text, section, value);
+        image.symbols.push(stab);
+    }
+    fs::write(folder.path().join("spl"), image.build()).unwrap();
+    let at = format!("{:#x}", function.start);
+    let output = kstack(folder.path(), &["lookup", "spl", &at]);
+    assert!(
+        stderr(&output).contains("spl.o (missing)"),
+        "{}",
+        stderr(&output)
+    );
+    assert!(
+        stdout(&output).contains(&function.name),
+        "{}",
+        stdout(&output)
     );
 }

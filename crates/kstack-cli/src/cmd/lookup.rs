@@ -100,6 +100,7 @@ pub(crate) fn run(args: &Lookup) -> anyhow::Result<Exit> {
         piped(&mut answer)?;
     }
     answer(&typed)?;
+    input::complain_of_remarks(&symbols);
     for note in lookups.damage() {
         output::complain(&note.text);
     }
