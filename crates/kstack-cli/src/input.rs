@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use kstack::model::{Basis, Note, Report, Slide, SlideOf};
 use kstack::parse::{FORMATS, Format, Limits, join, parse, parse_as};
+use kstack::resolve::UnusedFile;
 use kstack::symbols::{CacheUse, Request, Role, SymbolSet, SymbolSource};
 
 use crate::args::{InputArgs, SymbolArgs};
@@ -283,6 +284,13 @@ pub(crate) fn complain_of_remarks(symbols: &SymbolSet) {
     let slices = symbols.files().iter().flat_map(|file| &file.slices);
     for remark in slices.flat_map(SymbolSource::remarks) {
         output::complain(remark);
+    }
+}
+
+/// Says which named files speak for no image, where the output has no place for it.
+pub(crate) fn complain_of_unused(files: &[UnusedFile]) {
+    for file in files {
+        output::complain(&format!("{}: {}", file.path, file.why));
     }
 }
 

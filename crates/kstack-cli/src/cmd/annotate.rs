@@ -128,9 +128,7 @@ fn images(report: Option<&Path>, mut reports: Vec<Report>) -> Report {
 
 /// Says what was given and does not serve: the text itself has no place for it.
 fn complain_about(annotator: &Annotator<'_>) -> Exit {
-    for file in annotator.unused() {
-        output::complain(&format!("{}: {}", file.path, file.why));
-    }
+    input::complain_of_unused(annotator.unused());
     for note in annotator.notes().take(MOST_NOTES) {
         output::complain(&note.text);
     }

@@ -52,9 +52,7 @@ pub(crate) fn run(args: &Lldb) -> anyhow::Result<Exit> {
         anyhow::bail!("{}: no trace in it", args.report.display());
     };
     let trace = kstack::resolve(report, &symbols, &args.symbols.options());
-    for file in &trace.unused {
-        output::complain(&format!("{}: {}", file.path, file.why));
-    }
+    input::complain_of_unused(&trace.unused);
     let mut out = output::open(&args.output)?;
     write(&trace, &symbols, &mut out)?;
     out.flush()?;

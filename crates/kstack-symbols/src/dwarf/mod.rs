@@ -175,9 +175,10 @@ impl<'a> Dwarf<'a> {
         };
         let names = self.names.borrow();
         let mut frames = Vec::new();
-        // From the outside: a call says where the one around it stands.
+        // From the outside: a call has the place at which the function around it stands, and the name of the next one.
+        let mut name = None;
         for call in inlined.around(address) {
-            frames.push(SourceFrame {
+            let around = SourceFrame {
                 file: match call.file {
                     Some(file) => unit.path(&self.sections, file)?,
                     None => None,
@@ -185,15 +186,11 @@ impl<'a> Dwarf<'a> {
                 line: Some(call.line).filter(|&line| line != 0),
                 column: Some(call.column).filter(|&column| column != 0),
                 ..SourceFrame::default()
-            });
+            };
+            frames.push(named(around, name));
+            name = call.name.and_then(|name| names.get(name));
         }
-        frames.push(frame);
-        for (call, frame) in inlined.around(address).zip(frames.iter_mut().skip(1)) {
-            if let Some(name) = call.name.and_then(|name| names.get(name)) {
-                frame.function = Some(Arc::clone(&name.shown));
-                frame.raw = (name.raw != name.shown).then(|| Arc::clone(&name.raw));
-            }
-        }
+        frames.push(named(frame, name));
         frames.reverse();
         Ok(Answer {
             function: Some(Function {
@@ -258,6 +255,16 @@ impl<'a> Dwarf<'a> {
 }
 
 /// Whether a unit has functions with code. A damaged unit counts where no other has any.
+/// The frame of a function with this name.
+fn named(frame: SourceFrame, name: Option<&Name>) -> SourceFrame {
+    let Some(name) = name else { return frame };
+    SourceFrame {
+        function: Some(Arc::clone(&name.shown)),
+        raw: (name.raw != name.shown).then(|| Arc::clone(&name.raw)),
+        ..frame
+    }
+}
+
 fn has_functions(dwarf: &gimli::Dwarf<Slice<'_>>) -> Read<bool> {
     let mut damage = None;
     for header in Headers::of(dwarf) {
