@@ -114,6 +114,20 @@ fn what_was_read_is_forgotten_before_it_is_too_much_and_answers_stay() {
     }
 }
 
+#[test]
+fn a_unit_that_is_looked_into_much_later_has_its_memory_given_back_again() {
+    let (dsym, start, _) = dsyms().swap_remove(0);
+    let dwarf = Dwarf::open(&dsym).unwrap();
+    dwarf.at(start).unwrap();
+    assert!(dwarf.units.have_read(1));
+    for _ in 0..units::COUNTED_FOR {
+        dwarf.at(start).unwrap();
+    }
+    assert!(!dwarf.units.have_read(1));
+    dwarf.at(start).unwrap();
+    assert!(dwarf.units.have_read(1));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 

@@ -30,16 +30,30 @@ pub(super) struct Units<'a> {
     unlisted: OnceCell<Spans>,
     /// Where each unit starts, in ascending order.
     starts: OnceCell<Vec<usize>>,
-    opened: RefCell<HashMap<usize, Shared<'a>>>,
+    opened: RefCell<HashMap<usize, Opened<'a>>>,
     /// Units share tables of abbreviations: dsymutil writes one for all.
     abbreviations: RefCell<BTreeMap<usize, Arc<Abbreviations>>>,
     /// The first damage that costs whole units, as a fragment.
     damage: RefCell<Option<String>>,
+    /// Questions so far.
+    asked: Cell<u64>,
     /// Bytes of units that were looked into.
     read: Cell<usize>,
     /// Bytes that were read to make what is kept here.
     kept: Cell<usize>,
 }
+
+/// A unit that is kept.
+#[derive(Debug)]
+struct Opened<'a> {
+    unit: Shared<'a>,
+    /// The question at which its bytes were counted last.
+    counted: Cell<u64>,
+}
+
+/// After so many questions, a unit that is looked into is counted once more: those in ascending order have come to it
+/// again, and others would have to read again what was given back too often.
+pub(super) const COUNTED_FOR: u64 = 0x8000;
 
 /// How many bytes of other things an abbreviation takes as much memory as, for each of its bytes.
 const ABBREVIATION: usize = 8;
@@ -53,6 +67,7 @@ impl<'a> Units<'a> {
             opened: RefCell::default(),
             abbreviations: RefCell::default(),
             damage: RefCell::default(),
+            asked: Cell::new(0),
             read: Cell::new(0),
             kept: Cell::new(0),
         }
@@ -65,6 +80,7 @@ impl<'a> Units<'a> {
         address: u64,
         question: impl FnMut(Shared<'a>) -> Result<Option<T>>,
     ) -> Result<Option<T>> {
+        self.asked.set(self.asked.get() + 1);
         let before = left();
         let answer = self.ask_each(sections, address, question);
         let read = before.saturating_sub(left());
@@ -144,7 +160,12 @@ impl<'a> Units<'a> {
     }
 
     fn open(&self, sections: &Sections<'a>, start: usize) -> Result<Shared<'a>> {
-        if let Some(unit) = self.opened.borrow().get(&start) {
+        let asked = self.asked.get();
+        if let Some(Opened { unit, counted }) = self.opened.borrow().get(&start) {
+            if asked - counted.get() > COUNTED_FOR {
+                counted.set(asked);
+                self.count(unit.header().length_including_self());
+            }
             return Ok(Rc::clone(unit));
         }
         let header = sections
@@ -152,7 +173,11 @@ impl<'a> Units<'a> {
             .header_from_offset(DebugInfoOffset(start))?;
         self.count(header.length_including_self());
         let unit = Rc::new(self.parse(sections, header)?);
-        self.opened.borrow_mut().insert(start, Rc::clone(&unit));
+        let opened = Opened {
+            unit: Rc::clone(&unit),
+            counted: Cell::new(asked),
+        };
+        self.opened.borrow_mut().insert(start, opened);
         Ok(unit)
     }
 

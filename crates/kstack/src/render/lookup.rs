@@ -11,35 +11,79 @@ use super::stacks::{COLORS, PLAIN, write_line};
 use crate::resolve::{SpaceId, Trace};
 use kstack_model::Frame;
 
-/// Writes the lines of each frame, those of inlined functions first, as in a stack but without its indentation.
+/// The text of each frame, in one piece of memory: there can be very many, and they can be wanted in another order.
+#[derive(Clone, Debug, Default)]
+pub struct Texts {
+    bytes: Vec<u8>,
+    ends: Vec<usize>,
+}
+
+impl Texts {
+    /// Adds a text, written by the function.
+    ///
+    /// # Errors
+    ///
+    /// When the function fails; what it has written by then is dropped.
+    pub fn add(&mut self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+        let start = self.bytes.len();
+        write(&mut self.bytes).inspect_err(|_| self.bytes.truncate(start))?;
+        self.ends.push(self.bytes.len());
+        Ok(())
+    }
+
+    /// The text that was added as number `index`, from 0.
+    #[must_use]
+    pub fn get(&self, index: usize) -> Option<&[u8]> {
+        let end = *self.ends.get(index)?;
+        let before = index.checked_sub(1).and_then(|index| self.ends.get(index));
+        self.bytes.get(before.copied().unwrap_or(0)..end)
+    }
+
+    /// The texts in the order they were added.
+    pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        (0..self.ends.len()).map_while(|index| self.get(index))
+    }
+
+    /// Bytes of all texts together.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.bytes.len()
+    }
+}
+
+/// Adds the lines of each frame, those of inlined functions first, as in a stack but without its indentation.
 ///
 /// # Errors
 ///
-/// When the writer fails.
-pub fn write_text(trace: &Trace, options: &RenderOptions, out: &mut dyn Write) -> io::Result<()> {
+/// When a line cannot be written.
+pub fn write_text(trace: &Trace, options: &RenderOptions, texts: &mut Texts) -> io::Result<()> {
     let document = Document::bare(trace, options, Vec::new());
     let style = if options.color { COLORS } else { PLAIN };
     let mut lines = Vec::new();
     for (space, frame) in frames(trace) {
         frame::lines(&document, space, frame, None, &mut lines);
-        for line in lines.drain(..) {
-            write_line(&line, style, out)?;
-            excerpt::write(&line, 0, style, out)?;
-        }
+        texts.add(|out| {
+            lines.drain(..).try_for_each(|line| {
+                write_line(&line, style, out)?;
+                excerpt::write(&line, 0, style, out)
+            })
+        })?;
     }
     Ok(())
 }
 
-/// Writes one line of JSON for each frame: the frame fields of `docs/json.md`.
+/// Adds one line of JSON for each frame: the frame fields of `docs/json.md`.
 ///
 /// # Errors
 ///
-/// When the writer fails.
-pub fn write_json(trace: &Trace, options: &RenderOptions, out: &mut dyn Write) -> io::Result<()> {
+/// When a line cannot be written.
+pub fn write_json(trace: &Trace, options: &RenderOptions, texts: &mut Texts) -> io::Result<()> {
     let writer = Writer::new(trace, options);
     for (space, frame) in frames(trace) {
-        harmless::write_compact(&writer.frame(space, frame, None), out)?;
-        out.write_all(b"\n")?;
+        texts.add(|out| {
+            harmless::write_compact(&writer.frame(space, frame, None), out)?;
+            out.write_all(b"\n")
+        })?;
     }
     Ok(())
 }

@@ -52,8 +52,16 @@ const OUTPUTS: &[(&str, Kind, Write)] = &[
     }),
     ("images", Kind::Terminal, images::write_text),
     ("images as JSON", Kind::Json, images::write_json),
-    ("lookup", Kind::Terminal, lookup::write_text),
-    ("lookup as JSON", Kind::JsonLines, lookup::write_json),
+    ("lookup", Kind::Terminal, |trace, options, out| {
+        let mut texts = lookup::Texts::default();
+        lookup::write_text(trace, options, &mut texts)?;
+        texts.iter().try_for_each(|text| out.write_all(text))
+    }),
+    ("lookup as JSON", Kind::JsonLines, |trace, options, out| {
+        let mut texts = lookup::Texts::default();
+        lookup::write_json(trace, options, &mut texts)?;
+        texts.iter().try_for_each(|text| out.write_all(text))
+    }),
     (
         "annotate as Markdown",
         Kind::Markdown,

@@ -1,11 +1,14 @@
 //! `kstack lookup`: bare addresses of one symbol file, no report.
 
-use std::io::{self, BufRead, BufReader, Write};
+mod in_order;
+
+use std::io::{self, BufRead, BufReader};
 
 use anyhow::Context;
 use clap::Args;
 use kstack::model::{Address, Arch, FrameKind};
-use kstack::render::{self, RenderOptions};
+use kstack::render::RenderOptions;
+use kstack::render::lookup::{self, Texts};
 use kstack::symbols::{Request, Role, SymbolSet};
 use kstack::{Lookups, ResolveOptions, Trace};
 
@@ -18,8 +21,10 @@ use crate::{input, output, sources};
 
 /// Bytes of standard input that are read at once.
 const PIPED: usize = 256 << 10;
-/// Addresses answered at once: their answers are in memory together.
-const BATCH: usize = 0x800;
+/// Addresses answered at once. More would be nearer to each other, but this is near enough.
+const BATCH: usize = 0x1_0000;
+/// Bytes of answers that are in memory together.
+const MOST: usize = 32 << 20;
 
 /// Name bare addresses of one symbol file.
 ///
@@ -90,9 +95,12 @@ pub(crate) fn run(args: &Lookup) -> anyhow::Result<Exit> {
     let typed = typed(args)?;
     let mut out = output::open(&args.output)?;
     let mut answer = |addresses: &[Address]| -> anyhow::Result<()> {
-        let mut trace = lookups.batch(addresses, kind(args));
-        sources::add(&args.source, &mut trace);
-        write(args, &trace, &mut out)?;
+        let mut look_up = |addresses: &[Address], texts: &mut Texts| {
+            let mut trace = lookups.batch(addresses, kind(args));
+            sources::add(&args.source, &mut trace);
+            Ok(write(args, &trace, texts)?)
+        };
+        in_order::answer(addresses, MOST, &mut look_up, &mut out)?;
         // Whoever waits for the answers before asking on gets them.
         Ok(out.flush()?)
     };
@@ -121,15 +129,15 @@ fn kind(args: &Lookup) -> FrameKind {
     }
 }
 
-fn write(args: &Lookup, trace: &Trace, out: &mut dyn Write) -> io::Result<()> {
+fn write(args: &Lookup, trace: &Trace, texts: &mut Texts) -> io::Result<()> {
     let options = RenderOptions {
         color: output::color(&args.output),
         raw_names: args.output.raw_names,
         ..RenderOptions::default()
     };
     match args.format {
-        TextOrJson::Text => render::lookup::write_text(trace, &options, out),
-        TextOrJson::Json => render::lookup::write_json(trace, &options, out),
+        TextOrJson::Text => lookup::write_text(trace, &options, texts),
+        TextOrJson::Json => lookup::write_json(trace, &options, texts),
     }
 }
 
