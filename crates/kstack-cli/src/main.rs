@@ -18,6 +18,12 @@ use clap::Parser;
 
 use crate::args::{Cli, Command};
 
+/// Takes memory from the system in large pages: a report of a megabyte is read and named in three quarters of the time.
+/// The allocator of the static builds (musl) is many times slower.
+#[cfg(target_os = "linux")]
+#[global_allocator]
+static MEMORY: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
     cut_short::watch();
