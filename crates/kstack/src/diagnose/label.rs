@@ -1,5 +1,7 @@
 //! What stacks are compared by: functions and images, never addresses.
 
+use std::sync::Arc;
+
 use foldhash::HashMap;
 use kstack_model::{At, Frame, FrameKind, ImageKind, ImageOffset, Side};
 use kstack_symbols::Certainty;
@@ -138,15 +140,15 @@ pub(crate) struct Labeller<'a> {
     images: Vec<ImageFacts>,
     /// Images of the kernel's space by their short names, the first of each.
     by_name: HashMap<String, usize>,
-    by_place: HashMap<Place, LabelId>,
+    by_said: HashMap<Place, LabelId>,
     /// Tells equal labels before anything is copied; there are far fewer of them than frames.
     by_parts: HashMap<Parts<'a>, LabelId>,
     by_content: HashMap<Label, LabelId>,
     labels: Labels,
 }
 
-/// Frames with the same place have the same label. What the report said is
-/// compared by where it is stored: a call tree shares it among stacks.
+/// Frames with the same place have the same label. What the report said can be very long and a call tree shares it
+/// among stacks, so that it is compared by where it is stored first.
 type Place = (SpaceId, At, FrameKind, usize);
 
 /// What a label is made of, borrowed from the trace.
@@ -211,7 +213,7 @@ impl<'a> Labeller<'a> {
             trace,
             images,
             by_name,
-            by_place: HashMap::default(),
+            by_said: HashMap::default(),
             by_parts: HashMap::default(),
             by_content: HashMap::default(),
             labels: Labels::default(),
@@ -223,23 +225,26 @@ impl<'a> Labeller<'a> {
     }
 
     pub(crate) fn label(&mut self, process: usize, side: Side, frame: &'a Frame) -> LabelId {
-        let said = frame.said.as_ref();
-        let said = said.map_or(0, |said| std::sync::Arc::as_ptr(said).addr());
         let space = SpaceId::of(side, process);
-        let place = (space, frame.at, frame.kind, said);
-        if let Some(id) = self.by_place.get(&place) {
+        let Some(said) = &frame.said else {
+            return self.by_parts(space, frame);
+        };
+        let place = (space, frame.at, frame.kind, Arc::as_ptr(said).addr());
+        if let Some(id) = self.by_said.get(&place) {
             return *id;
         }
+        let id = self.by_parts(space, frame);
+        self.by_said.insert(place, id);
+        id
+    }
+
+    fn by_parts(&mut self, space: SpaceId, frame: &'a Frame) -> LabelId {
         let parts = self.parts(space, frame);
-        let id = match self.by_parts.get(&parts) {
-            Some(id) => *id,
-            None => {
-                let id = self.intern(self.work_out(parts));
-                self.by_parts.insert(parts, id);
-                id
-            }
-        };
-        self.by_place.insert(place, id);
+        if let Some(id) = self.by_parts.get(&parts) {
+            return *id;
+        }
+        let id = self.intern(self.work_out(parts));
+        self.by_parts.insert(parts, id);
         id
     }
 

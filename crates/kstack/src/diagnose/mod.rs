@@ -42,7 +42,7 @@ pub(crate) use threads::process_in_words;
 pub use threads::{ThreadEntry, ThreadIndex, Threads, heaviest};
 pub use waits::{Node, Strength, Via, WaitEdge, Waits};
 
-use kstack_model::ThreadRole;
+use kstack_model::{Side, ThreadRole};
 
 use crate::missing::Missing;
 use crate::resolve::Trace;
@@ -118,7 +118,7 @@ pub fn diagnose(trace: &Trace) -> Diagnosis<'_> {
 /// The fingerprint alone, for a head that shows nothing else of a diagnosis.
 #[must_use]
 pub fn fingerprint(trace: &Trace) -> Option<Fingerprint> {
-    let (mut threads, labels) = Threads::of(trace);
+    let (mut threads, labels) = Threads::with(trace, &[Side::Kernel]);
     let waits = Waits::of(&trace.report, &threads);
     mark_idle(&mut threads, &labels, &waits);
     fingerprint::of(&threads, &labels)

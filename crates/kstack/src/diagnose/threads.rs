@@ -41,6 +41,11 @@ pub struct ThreadEntry<'a> {
 
 impl<'a> Threads<'a> {
     pub(crate) fn of(trace: &'a Trace) -> (Threads<'a>, Labels) {
+        Threads::with(trace, &[Side::Kernel, Side::User])
+    }
+
+    /// The threads with the labels of one side alone, where the other is not looked at.
+    pub(crate) fn with(trace: &'a Trace, sides: &[Side]) -> (Threads<'a>, Labels) {
         let mut labeller = Labeller::new(trace);
         let mut threads = Threads::default();
         for (process_index, process) in trace.report.processes.iter().enumerate() {
@@ -50,7 +55,8 @@ impl<'a> Threads<'a> {
                     threads.by_id.entry(id).or_insert(threads.all.len());
                 }
                 let mut labels = |side| -> Vec<LabelId> {
-                    let frames = heaviest(thread, side).map_or(&[][..], |stack| &stack.frames);
+                    let stack = sides.contains(&side).then(|| heaviest(thread, side));
+                    let frames = stack.flatten().map_or(&[][..], |stack| &stack.frames);
                     let frames = frames.iter();
                     frames
                         .map(|frame| labeller.label(process_index, side, frame))

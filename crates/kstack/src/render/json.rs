@@ -31,13 +31,10 @@ fn write(trace: &Trace, options: &RenderOptions, out: &mut dyn Write) -> io::Res
         threads: selected.threads_left_out,
     };
     let document = wire::Document {
-        processes: Some(
-            selected
-                .processes
-                .iter()
-                .map(|one| writer.process(one))
-                .collect(),
-        ),
+        processes: Some(wire::InTurn(|| {
+            let processes = selected.processes.iter();
+            processes.map(|process| writer.process(process))
+        })),
         left_out: (left_out.processes + left_out.threads > 0).then_some(left_out),
         ..writer.without_processes(Some(&selected))
     };
@@ -51,7 +48,7 @@ pub(crate) fn write_images(
     out: &mut dyn Write,
 ) -> io::Result<()> {
     let writer = Writer::new(trace, options);
-    let document = writer.without_processes(None);
+    let document: wire::Document<'_, ()> = writer.without_processes(None);
     write_document(&document, options.trace_index, out)
 }
 
@@ -93,7 +90,7 @@ impl<'a> Writer<'a> {
     }
 
     /// Everything but the processes. Images of processes that are not shown stay out with them.
-    fn without_processes(&self, selected: Option<&Selected<'_>>) -> wire::Document<'_> {
+    fn without_processes<P>(&self, selected: Option<&Selected<'_>>) -> wire::Document<'_, P> {
         let shown = |space| match (space, selected) {
             (SpaceId::Kernel, _) | (SpaceId::Process(_), None) => true,
             (SpaceId::Process(index), Some(selected)) => {

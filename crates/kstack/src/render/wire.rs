@@ -13,12 +13,12 @@ use serde::{Serialize, Serializer};
 pub(crate) const SCHEMA: u32 = 1;
 
 #[derive(Debug, Serialize)]
-pub(crate) struct Document<'a> {
+pub(crate) struct Document<'a, Processes> {
     pub(crate) schema: u32,
     pub(crate) report: Report<'a>,
     pub(crate) images: Vec<Image<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) processes: Option<Vec<Process<'a>>>,
+    pub(crate) processes: Option<Processes>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) left_out: Option<LeftOut>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -26,6 +26,19 @@ pub(crate) struct Document<'a> {
     pub(crate) missing: Missing<'a>,
     pub(crate) unused: Vec<Unused<'a>>,
     pub(crate) notes: Vec<Note<'a>>,
+}
+
+/// A list whose elements are made as they are written: all of them take as much memory as the text.
+pub(crate) struct InTurn<F>(pub(crate) F);
+
+impl<F, I> Serialize for InTurn<F>
+where
+    F: Fn() -> I,
+    I: IntoIterator<Item: Serialize>,
+{
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0())
+    }
 }
 
 #[derive(Debug, Serialize)]
