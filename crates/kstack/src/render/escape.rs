@@ -17,8 +17,7 @@ pub(crate) struct Visible<'a>(pub(crate) &'a str);
 
 impl fmt::Display for Visible<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Nearly every name is plain ASCII, and there are tens of thousands.
-        if self.0.len() <= SHOWN && self.0.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        if self.0.len() <= SHOWN && is_plain(self.0) {
             return f.write_str(self.0);
         }
         write_cut(f, self.0, |_| None)
@@ -87,6 +86,24 @@ pub(crate) fn is_hidden(c: char) -> bool {
             | '\u{e0000}'..='\u{e0fff}')
 }
 
+/// Whether a text is nothing but visible ASCII and blanks. Nearly every name is, and there are tens of thousands:
+/// eight bytes are looked at together.
+pub(crate) fn is_plain(text: &str) -> bool {
+    const HIGH: u64 = u64::from_ne_bytes([0x80; 8]);
+    const ONE: u64 = u64::from_ne_bytes([1; 8]);
+    const BLANK: u64 = u64::from_ne_bytes([b' '; 8]);
+    let (words, rest) = text.as_bytes().as_chunks::<8>();
+    let is_word_plain = |word: &[u8; 8]| {
+        let word = u64::from_ne_bytes(*word);
+        // Where no byte has its high bit, adding one sets that of 0x7f alone, and what lies below the blank, with the
+        // high bit set first, loses it.
+        let delete = word.wrapping_add(ONE);
+        let below = !(word | HIGH).wrapping_sub(BLANK);
+        (word | delete | below) & HIGH == 0
+    };
+    words.iter().all(is_word_plain) && rest.iter().all(|byte| matches!(byte, b' '..=b'~'))
+}
+
 type Special = fn(char) -> Option<&'static str>;
 
 fn write_cut(f: &mut fmt::Formatter<'_>, text: &str, special: Special) -> fmt::Result {
@@ -125,6 +142,21 @@ mod tests {
     fn ordinary_text_of_any_script_stays_as_it_is() {
         for text in ["arc_read", "operator|(int, int)", "Überprüfung", "进程", ""] {
             assert_eq!(Visible(text).to_string(), text);
+        }
+    }
+
+    #[test]
+    fn plain_is_what_is_ascii_from_the_blank_to_the_tilde() {
+        for c in (0..0x180).filter_map(char::from_u32) {
+            for (before, behind) in [
+                ("", ""),
+                ("abcdefgh", ""),
+                ("ab", "cdefghi~"),
+                ("", " ~abcde"),
+            ] {
+                let text = format!("{before}{c}{behind}");
+                assert_eq!(is_plain(&text), matches!(c, ' '..='~'), "{text:?}");
+            }
         }
     }
 

@@ -113,6 +113,10 @@ impl Field<'_> {
     pub(crate) fn read<'d>(&self, data: &'d [u8]) -> Option<Scalar<'d>> {
         let rest = data.get(self.offset..)?;
         let width = self.unit.width();
+        // Nearly every field is one number, and a whole system's stackshot has tens of thousands.
+        if self.count == 1 && self.unit != Unit::Char {
+            return rest.get(..width).map(|bytes| self.unit.read(bytes));
+        }
         let count = self.count.min(rest.len() / width);
         let bytes = rest.get(..count.checked_mul(width)?)?;
         match (self.unit, count) {
@@ -153,8 +157,14 @@ impl Scalar<'_> {
 
 /// A number of up to eight bytes.
 pub(crate) fn little_endian(bytes: &[u8]) -> u64 {
-    let fold = |number, &byte| number << 8 | u64::from(byte);
-    bytes.iter().take(8).rev().fold(0, fold)
+    match *bytes {
+        [a, b, c, d, e, f, g, h, ..] => u64::from_le_bytes([a, b, c, d, e, f, g, h]),
+        [a, b, c, d] => u32::from_le_bytes([a, b, c, d]).into(),
+        _ => {
+            let fold = |number, &byte| number << 8 | u64::from(byte);
+            bytes.iter().rev().fold(0, fold)
+        }
+    }
 }
 
 /// Gives each field the offset at which it lies when nothing is aligned, as everywhere in kcdata.

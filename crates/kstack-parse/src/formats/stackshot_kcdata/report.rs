@@ -42,6 +42,7 @@ pub(crate) fn read(
         unknown: Unknown::default(),
         notes: Vec::new(),
         in_exclaves: 0,
+        facts: Vec::new(),
     };
     let caches = system(&mut report, nodes, &mut threads.unknown);
     let unchanged = tasks(&mut report, nodes, &caches, &mut threads);

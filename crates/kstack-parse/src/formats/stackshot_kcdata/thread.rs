@@ -3,7 +3,8 @@
 use std::num::NonZeroU64;
 
 use kstack_model::{
-    Address, Arch, At, Frame, FrameKind, Note, Position, Side, Stack, StackEnd, Thread, ThreadState,
+    Address, Arch, At, Fact, Frame, FrameKind, Note, Position, Side, Stack, StackEnd, Thread,
+    ThreadState,
 };
 
 use super::facts::{self, Naming, Unknown};
@@ -26,6 +27,8 @@ pub(crate) struct Threads<'l> {
     pub(crate) notes: Vec<Note>,
     /// Threads that were executing in an exclave.
     pub(crate) in_exclaves: usize,
+    /// Facts of the thread that is being read, so that each list is made once and no larger than it is.
+    pub(crate) facts: Vec<Fact>,
 }
 
 /// The stacks of a thread while its items are read.
@@ -52,7 +55,7 @@ impl Threads<'_> {
             match item.tag {
                 THREAD_SNAPSHOT => {
                     if let Some(elements) = item.elements() {
-                        flags = snapshot(&mut thread, elements);
+                        flags = snapshot(&mut thread, &mut self.facts, elements);
                     }
                 }
                 THREAD_NAME => thread.name = text(&item),
@@ -61,7 +64,7 @@ impl Threads<'_> {
                 _ => {
                     self.in_exclaves += usize::from(item.tag == EXCLAVES_THREADINFO);
                     facts::add(
-                        &mut thread.facts,
+                        &mut self.facts,
                         &item,
                         inside,
                         Naming::Field,
@@ -71,7 +74,7 @@ impl Threads<'_> {
             }
         }
         thread.stacks = stacks.finish(flags);
-        thread.facts.shrink_to_fit();
+        thread.facts = self.facts.drain(..).collect();
         thread
     }
 
@@ -82,8 +85,10 @@ impl Threads<'_> {
             id: Some(id),
             ..Thread::default()
         };
-        fields(&mut thread, of, data);
-        thread.facts.shrink_to_fit();
+        let mut facts = Vec::new();
+        fields(&mut thread, &mut facts, of, data);
+        facts.shrink_to_fit();
+        thread.facts = facts;
         Some(thread)
     }
 
@@ -213,15 +218,19 @@ fn pop_end(frames: &mut Vec<Frame>) -> bool {
 }
 
 /// Takes the thread's record, whatever its version; returns its flags.
-fn snapshot(thread: &mut Thread, elements: Elements<'_>) -> u64 {
+fn snapshot(thread: &mut Thread, facts: &mut Vec<Fact>, elements: Elements<'_>) -> u64 {
     let Some(of) = elements.known() else { return 0 };
-    elements.fold(0, |_, data| fields(thread, of, data))
+    elements.fold(0, |_, data| fields(thread, facts, of, data))
 }
 
 /// Gives each field its place in the model, or makes it a fact. Returns the flags.
-fn fields(thread: &mut Thread, of: &'static Type<'static>, data: &[u8]) -> u64 {
+fn fields(
+    thread: &mut Thread,
+    facts: &mut Vec<Fact>,
+    of: &'static Type<'static>,
+    data: &[u8],
+) -> u64 {
     let mut flags = 0;
-    thread.facts.reserve(of.fields.len().min(data.len() / 4));
     for field in of.fields {
         let Some(scalar) = field.read(data) else {
             break;
@@ -236,7 +245,7 @@ fn fields(thread: &mut Thread, of: &'static Type<'static>, data: &[u8]) -> u64 {
                 if matches!(field.name, "ths_ss_flags" | "tds_ss_flags") {
                     flags = bits;
                 }
-                facts::add_field(&mut thread.facts, field, scalar, Naming::Field);
+                facts::add_field(facts, field, scalar, Naming::Field);
             }
         }
     }

@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::Serializer;
 use serde_json::ser::{CompactFormatter, Formatter};
 
-use crate::render::escape::is_hidden;
+use crate::render::escape::{is_hidden, is_plain};
 
 /// Bytes that are handed on at once.
 const BUFFER: usize = 1 << 14;
@@ -40,8 +40,7 @@ impl<F: Formatter> Formatter for Harmless<F> {
         out: &mut W,
         text: &str,
     ) -> io::Result<()> {
-        // Nearly every name is plain ASCII, and there are tens of thousands.
-        if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        if is_plain(text) {
             return self.0.write_string_fragment(out, text);
         }
         let mut plain = 0;
