@@ -1,7 +1,6 @@
 //! `--stats`: where the time and the memory of a run go.
 
 use std::fmt::Write as _;
-use std::fs;
 use std::time::{Duration, Instant};
 
 use kstack::symbols::{CacheUse, SymbolSet};
@@ -58,9 +57,7 @@ impl Stats {
             milliseconds(self.last - self.start)
         );
         for file in symbols.files() {
-            // A bundle is a folder; what is read of it is the file that was found in it.
-            let bytes = fs::metadata(&file.path).ok().filter(fs::Metadata::is_file);
-            let size = bytes.map_or("size unknown".to_owned(), |file| mebibytes(file.len()));
+            let size = mebibytes(file.size());
             let _ = writeln!(text, "symbol file {}: {size}", file.path);
         }
         let _ = writeln!(text, "answers of earlier runs used: {}", cache.hits);

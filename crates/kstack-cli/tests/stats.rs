@@ -56,6 +56,28 @@ fn the_answer_is_the_same_with_stats_and_they_are_on_standard_error() {
 }
 
 #[test]
+fn stats_tell_the_size_of_what_is_read_of_a_bundle() {
+    let folder = tempfile::tempdir().unwrap();
+    let inside = folder.path().join("demo.dSYM/Contents/Resources/DWARF");
+    fs::create_dir_all(&inside).unwrap();
+    let mut program = Program::kext("demo", Arch::X86_64, 1);
+    program.add_many(6);
+    let mut dsym = program.dsym();
+    dsym.resize(3 << 20, 0);
+    fs::write(inside.join("demo"), dsym).unwrap();
+    let run = Command::new(env!("CARGO_BIN_EXE_kstack"))
+        .args(["lookup", "demo.dSYM", "0x1010", "--stats", "--no-cache"])
+        .current_dir(folder.path())
+        .output()
+        .unwrap();
+    let said = said(&run);
+    assert!(
+        said.contains("kstack: symbol file demo.dSYM: 3.0 MiB\n"),
+        "{said}"
+    );
+}
+
+#[test]
 #[cfg(unix)]
 fn stats_tell_the_peak_of_memory() {
     let folder = tempfile::tempdir().unwrap();

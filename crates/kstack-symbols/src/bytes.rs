@@ -48,11 +48,7 @@ impl Bytes {
     }
 
     pub(crate) fn as_slice(&self) -> &[u8] {
-        let file: &[u8] = match &*self.file {
-            File::Mapped(map, _) => map,
-            File::Owned(bytes) => bytes,
-        };
-        file.get(self.range.clone()).unwrap_or_default()
+        self.whole().get(self.range.clone()).unwrap_or_default()
     }
 
     /// Gives the memory of a part of a mapped file back; what is looked at again is read from the file again.
@@ -92,6 +88,14 @@ impl Bytes {
         };
         let now = open::stamp(&opened.path)?;
         now.is_rewritten(&opened.stamp?).then_some(&opened.path)
+    }
+
+    /// All bytes of the file, which these may be a part of.
+    pub(crate) fn whole(&self) -> &[u8] {
+        match &*self.file {
+            File::Mapped(map, _) => map,
+            File::Owned(bytes) => bytes,
+        }
     }
 
     /// Which part of the file they are.

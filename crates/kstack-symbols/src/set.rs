@@ -1,5 +1,6 @@
 //! The symbol files of a run.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -59,6 +60,17 @@ pub struct SymbolFile {
     pub kdk: Option<String>,
     /// One source per architecture.
     pub slices: Vec<SymbolSource>,
+}
+
+impl SymbolFile {
+    /// Bytes of all that was opened for it, which its slices share: a bundle's executable and its dSYM together.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        let parts = self.slices.iter().flat_map(SymbolSource::parts);
+        let files = parts.map(|part| part.bytes.whole());
+        let files: BTreeMap<_, _> = files.map(|file| (file.as_ptr(), file.len())).collect();
+        files.values().map(|size| *size as u64).sum()
+    }
 }
 
 /// The symbol files of a run, and what was wrong with the others.
