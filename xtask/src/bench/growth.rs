@@ -1,8 +1,6 @@
 //! How the time grows when what is read doubles: with which power.
 
-use std::fs::File;
-use std::io::{BufWriter, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::Result;
@@ -11,6 +9,7 @@ use super::data::{DOUBLINGS, Data};
 use super::lookups::addresses;
 use super::process::{self, Cost};
 use super::system::{LARGE, System};
+use super::text;
 
 /// Runs of each; the middle one counts.
 const ROUNDS: usize = 5;
@@ -21,7 +20,7 @@ const FACTORS: [usize; 4] = [1, 2, 4, 8];
 pub(super) fn print(kstack: &PathBuf, data: &Data) -> Result<()> {
     println!("\n| what doubles | from | CPU s: × 1, × 2, × 4, × 8 | peak MiB at × 8 | exponent |");
     println!("| --- | --- | --- | --- | --- |");
-    let report = |system: System| Ok((system.command(data, kstack, "json")?, None));
+    let report = |system: System| Ok((system.symbolicate(data, kstack, "json")?, None));
     row("threads", "1,500", data, |factor| {
         report(System {
             processes: 250 * factor,
@@ -55,12 +54,7 @@ pub(super) fn print(kstack: &PathBuf, data: &Data) -> Result<()> {
         },
     )?;
     row("text through annotate", "12 MB", data, |factor| {
-        let text = text(data, 12 * factor)?;
-        let image = data.image("kext00")?;
-        let mut command = Command::new(kstack);
-        command.arg("annotate").arg(&text).arg("--kext");
-        command.arg(format!("{}@0xffffff7f80800000", image.dsym.display()));
-        Ok((command, None))
+        Ok((text::annotate(data, kstack, 12 * factor)?, None))
     })
 }
 
@@ -99,32 +93,6 @@ fn exponent(times: &[f64]) -> f64 {
         run += step * step;
     }
     rise / run
-}
-
-/// A log of so many megabytes; one line of four has an address.
-fn text(data: &Data, megabytes: usize) -> Result<PathBuf> {
-    let path = data.folder.join(format!("text-{megabytes}.txt"));
-    write_text(&path, megabytes * 1_000_000)?;
-    Ok(path)
-}
-
-fn write_text(path: &Path, bytes: usize) -> Result<()> {
-    let mut out = BufWriter::new(File::create(path)?);
-    let mut written = 0;
-    for number in 0_u64.. {
-        let line = if number % 4 == 0 {
-            let address = 0xffff_ff7f_8080_1000 + number.wrapping_mul(0x9e37_79b9) % 0x10_0000;
-            format!("thread {number} called from {address:#x}\n")
-        } else {
-            format!("2026-01-01 12:00:00 exampled[{number}]: nothing happened here that matters\n")
-        };
-        out.write_all(line.as_bytes())?;
-        written += line.len();
-        if written >= bytes {
-            break;
-        }
-    }
-    Ok(out.flush()?)
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ mod process;
 mod programs;
 pub(crate) mod source;
 mod system;
+mod text;
 mod whole;
 
 use std::path::{Path, PathBuf};

@@ -1,7 +1,7 @@
 //! A whole system's stackshot, of any size, with frames in small kexts.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::Command;
 
 use anyhow::Result;
@@ -37,7 +37,12 @@ pub(super) const LARGE: System = System {
 
 impl System {
     /// Writes the report and gives the command that names it.
-    pub(super) fn command(self, data: &Data, kstack: &PathBuf, format: &str) -> Result<Command> {
+    pub(super) fn symbolicate(self, data: &Data, kstack: &Path, format: &str) -> Result<Command> {
+        self.command(data, kstack, &["symbolicate", "--format", format])
+    }
+
+    /// Writes the report and gives a command that reads it with its symbol files.
+    pub(super) fn command(self, data: &Data, kstack: &Path, words: &[&str]) -> Result<Command> {
         let images = (0..self.kexts).map(|kext| data.image(&format!("kext{kext:02}")));
         let images: Vec<Image> = images.collect::<Result<_>>()?;
         let name = format!(
@@ -47,8 +52,8 @@ impl System {
         let report = data.folder.join(name);
         fs::write(&report, self.report(&images))?;
         let mut command = Command::new(kstack);
-        command.arg("symbolicate").arg(report);
-        command.args(["--no-search", "--no-cache", "--format", format]);
+        command.args(words).arg(report);
+        command.args(["--no-search", "--no-cache"]);
         for (number, image) in images.iter().enumerate() {
             let placed = format!("{}@{:#x}", image.dsym.display(), place(number));
             command.arg("--kext").arg(placed);
