@@ -30,6 +30,20 @@ pub struct Report {
     pub notes: Vec<Note>,
 }
 
+impl Report {
+    /// A report of threads, of whose process nothing is known.
+    #[must_use]
+    pub fn of_threads(threads: Vec<Thread>) -> Report {
+        Report {
+            processes: vec![Process {
+                threads,
+                ..Process::default()
+            }],
+            ..Report::default()
+        }
+    }
+}
+
 /// The machine a report was taken on. Every field is absent where the artefact is silent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Machine {
@@ -93,6 +107,17 @@ pub struct Thread {
     pub facts: Vec<Fact>,
     /// Its stacks; several of one side in sampled artefacts.
     pub stacks: Vec<Stack>,
+}
+
+impl Thread {
+    /// A thread of which nothing is known but a stack.
+    #[must_use]
+    pub fn with_stack(stack: Stack) -> Thread {
+        Thread {
+            stacks: vec![stack],
+            ..Thread::default()
+        }
+    }
 }
 
 /// Why a thread is in the report.

@@ -2,8 +2,8 @@
 
 use kstack::diagnose::diagnose;
 use kstack::model::{
-    Address, Arch, Basis, Frame, FrameKind, ImageKind, LoadedImage, Placement, PortLabelId,
-    Process, Report, Side, Stack, Thread, ThreadState, Uuid, WaitInfo, WaitType,
+    Address, Arch, Basis, Frame, FrameKind, ImageKind, LoadedImage, Placement, PortLabelId, Report,
+    Side, Stack, Thread, ThreadState, Uuid, WaitInfo, WaitType,
 };
 use kstack::render::diagnosis::{self, Shown};
 use kstack::render::{RENDERERS, RenderOptions};
@@ -46,13 +46,7 @@ fn waiting(uuid: u8, offset: u64) -> Report {
         placements: vec![Placement::LoadedAt(Address(BASE))],
         ..LoadedImage::new(ImageKind::Kext)
     };
-    let mut report = Report {
-        processes: vec![Process {
-            threads: vec![thread],
-            ..Process::default()
-        }],
-        ..Report::default()
-    };
+    let mut report = Report::of_threads(vec![thread]);
     report.machine.arch = Some(Arch::X86_64);
     report.kernel.basis = Basis::Unslid;
     report.kernel.images = vec![image];

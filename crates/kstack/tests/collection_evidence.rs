@@ -1,8 +1,8 @@
 //! The code of the images of a kernel collection is evidence as that of any other file.
 
 use kstack::model::{
-    Address, Arch, Basis, Frame, FrameKind, ImageKind, LoadedImage, Process, Report, Side, Slide,
-    Stack, Thread, ThreadState, Uuid,
+    Address, Arch, Basis, Frame, FrameKind, ImageKind, LoadedImage, Report, Side, Slide, Stack,
+    Thread, ThreadState, Uuid,
 };
 use kstack::resolve::{MatchedBy, PlacedBy, ResolveOptions, SpaceId, Trace, Verdict};
 use kstack::symbols::{Role, SymbolSet};
@@ -86,13 +86,7 @@ fn report(basis: Basis, off_by: [u64; 2], slide: u64) -> Report {
             ..Thread::default()
         }
     };
-    let mut report = Report {
-        processes: vec![Process {
-            threads: (0..FRAMES).map(thread).collect(),
-            ..Process::default()
-        }],
-        ..Report::default()
-    };
+    let mut report = Report::of_threads((0..FRAMES).map(thread).collect());
     report.machine.arch = Some(Arch::Arm64e);
     report.kernel.basis = basis;
     report.kernel.images = vec![LoadedImage {

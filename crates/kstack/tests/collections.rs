@@ -4,8 +4,8 @@ use std::fs;
 
 use kstack::missing::Missing;
 use kstack::model::{
-    Address, Arch, Basis, Frame, FrameKind, ImageKind, LoadedImage, Placement, Process, Report,
-    Side, Slide, SlideOf, Stack, Thread, Uuid,
+    Address, Arch, Basis, Frame, FrameKind, ImageKind, LoadedImage, Placement, Report, Side, Slide,
+    SlideOf, Stack, Thread, Uuid,
 };
 use kstack::resolve::{MatchedBy, PlacedBy, Resolution, SpaceId, Trace, UnusedReason};
 use kstack::symbols::{Request, Role, SymbolSet};
@@ -44,16 +44,7 @@ fn collection() -> SymbolSet {
 fn report(basis: Basis, images: Vec<LoadedImage>, addresses: &[u64]) -> Report {
     let frame = |at: &u64| Frame::new(Address(*at), FrameKind::ReturnAddress);
     let stack = Stack::new(Side::Kernel, addresses.iter().map(frame).collect());
-    let mut report = Report {
-        processes: vec![Process {
-            threads: vec![Thread {
-                stacks: vec![stack],
-                ..Thread::default()
-            }],
-            ..Process::default()
-        }],
-        ..Report::default()
-    };
+    let mut report = Report::of_threads(vec![Thread::with_stack(stack)]);
     report.machine.arch = Some(Arch::Arm64e);
     report.kernel.basis = basis;
     report.kernel.images = images;

@@ -1,6 +1,6 @@
 //! A function that jumps on in place of a call is named where the code proves that it was called.
 
-use kstack::model::{Address, Arch, Basis, Frame, FrameKind, Process, Report, Side, Stack, Thread};
+use kstack::model::{Address, Arch, Basis, Frame, FrameKind, Report, Side, Stack, Thread};
 use kstack::resolve::{ResolveOptions, SpaceId, Trace};
 use kstack::symbols::{Role, StatedPlace, SymbolSet};
 use kstack_synth::macho::{Function, Program};
@@ -115,20 +115,11 @@ fn resolve(kext: &Kext) -> Trace {
         let address = Address(BASE + kext.code_start + offset);
         Frame::new(address, FrameKind::ReturnAddress)
     };
-    let thread = Thread {
-        stacks: vec![Stack::new(
-            Side::Kernel,
-            vec![at(INNER_RETURNS), at(OUTER_RETURNS)],
-        )],
-        ..Thread::default()
-    };
-    let mut report = Report {
-        processes: vec![Process {
-            threads: vec![thread],
-            ..Process::default()
-        }],
-        ..Report::default()
-    };
+    let thread = Thread::with_stack(Stack::new(
+        Side::Kernel,
+        vec![at(INNER_RETURNS), at(OUTER_RETURNS)],
+    ));
+    let mut report = Report::of_threads(vec![thread]);
     report.machine.arch = Some(Arch::X86_64);
     report.kernel.basis = Basis::Unslid;
     let place = StatedPlace {

@@ -1,8 +1,8 @@
 //! Placements are held against the code, on kexts whose every byte of code is written here.
 
 use kstack::model::{
-    Address, Arch, Basis, Frame, FrameKind, ImageKind, LoadedImage, Origin, Placement, Process,
-    Report, Side, Stack, Thread, ThreadState, Uuid,
+    Address, Arch, Basis, Frame, FrameKind, ImageKind, LoadedImage, Origin, Placement, Report,
+    Side, Stack, Thread, ThreadState, Uuid,
 };
 use kstack::resolve::{Contradiction, Outcome, PlacedBy, ResolveOptions, SpaceId, Trace, Verdict};
 use kstack::symbols::{Role, StatedPlace, SymbolSet};
@@ -108,14 +108,7 @@ fn thread(kext_frames: impl IntoIterator<Item = u64>) -> Thread {
 }
 
 fn report(threads: Vec<Thread>) -> Report {
-    let mut report = Report {
-        format: "test",
-        processes: vec![Process {
-            threads,
-            ..Process::default()
-        }],
-        ..Report::default()
-    };
+    let mut report = Report::of_threads(threads);
     report.machine.arch = Some(Arch::X86_64);
     report.kernel.basis = Basis::Unslid;
     report

@@ -1,6 +1,6 @@
 //! A frame without a name says what virtual tables tell of it, and stays without one.
 
-use kstack::model::{Address, Arch, Basis, Frame, FrameKind, Process, Report, Side, Stack, Thread};
+use kstack::model::{Address, Arch, Basis, Frame, FrameKind, Report, Side, Stack, Thread};
 use kstack::resolve::{ResolveOptions, SpaceId, Trace};
 use kstack::symbols::{Role, StatedPlace, SymbolSet};
 use kstack_synth::macho::{Function, Program, Symbol, SymbolIn};
@@ -32,17 +32,8 @@ fn resolve(symbol: SymbolIn) -> Trace {
     image.segments[1].sections[0].data = Some(data);
 
     let frame = Frame::new(Address(BASE + start + RETURNS), FrameKind::ReturnAddress);
-    let thread = Thread {
-        stacks: vec![Stack::new(Side::Kernel, vec![frame])],
-        ..Thread::default()
-    };
-    let mut report = Report {
-        processes: vec![Process {
-            threads: vec![thread],
-            ..Process::default()
-        }],
-        ..Report::default()
-    };
+    let thread = Thread::with_stack(Stack::new(Side::Kernel, vec![frame]));
+    let mut report = Report::of_threads(vec![thread]);
     report.machine.arch = Some(Arch::X86_64);
     report.kernel.basis = Basis::Unslid;
     let place = StatedPlace {

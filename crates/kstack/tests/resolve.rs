@@ -1,8 +1,8 @@
 //! Which file speaks for which image, where it lies, and what is said when it does not.
 
 use kstack::model::{
-    Address, Arch, Basis, Frame, FrameKind, ImageKind, LoadedImage, Origin, Placement, Process,
-    Report, Side, Slide, SlideOf, Stack, Thread, Uuid,
+    Address, Arch, Basis, Frame, FrameKind, ImageKind, LoadedImage, Origin, Placement, Report,
+    Side, Slide, SlideOf, Stack, Thread, Uuid,
 };
 use kstack::resolve::{MatchedBy, PlacedBy, Resolution, SpaceId, Trace, UnusedReason, Why};
 use kstack::symbols::{Certainty, Role, StatedPlace, SymbolSet};
@@ -42,16 +42,7 @@ fn image(name: &str, at: Option<u64>, uuid: Option<u8>) -> LoadedImage {
 fn report(images: Vec<LoadedImage>, addresses: &[u64]) -> Report {
     let frame = |at: &u64| Frame::new(Address(*at), FrameKind::ReturnAddress);
     let stack = Stack::new(Side::Kernel, addresses.iter().map(frame).collect());
-    let mut report = Report {
-        processes: vec![Process {
-            threads: vec![Thread {
-                stacks: vec![stack],
-                ..Thread::default()
-            }],
-            ..Process::default()
-        }],
-        ..Report::default()
-    };
+    let mut report = Report::of_threads(vec![Thread::with_stack(stack)]);
     report.machine.arch = Some(Arch::X86_64);
     report.kernel.basis = Basis::Unslid;
     report.kernel.images = images;

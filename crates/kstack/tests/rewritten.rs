@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use kstack::model::{Address, Arch, Basis, Frame, FrameKind, Process, Report, Side, Stack, Thread};
+use kstack::model::{Address, Arch, Basis, Frame, FrameKind, Report, Side, Stack, Thread};
 use kstack::resolve::ResolveOptions;
 use kstack::symbols::{Request, Role, StatedPlace, SymbolSet};
 use kstack_synth::macho::{Function, Program};
@@ -36,17 +36,8 @@ fn notes(folder: &Path, meanwhile: impl FnOnce(&Path)) -> Vec<String> {
     meanwhile(&path);
     let start = Program::kext("zfs", Arch::X86_64, 1).code_start();
     let frame = Frame::new(Address(BASE + start + 8), FrameKind::InstructionPointer);
-    let thread = Thread {
-        stacks: vec![Stack::new(Side::Kernel, vec![frame])],
-        ..Thread::default()
-    };
-    let mut report = Report {
-        processes: vec![Process {
-            threads: vec![thread],
-            ..Process::default()
-        }],
-        ..Report::default()
-    };
+    let thread = Thread::with_stack(Stack::new(Side::Kernel, vec![frame]));
+    let mut report = Report::of_threads(vec![thread]);
     report.machine.arch = Some(Arch::X86_64);
     report.kernel.basis = Basis::Unslid;
     let trace = kstack::resolve(report, &symbols, &ResolveOptions::default());

@@ -115,10 +115,7 @@ fn a_function_of_the_kernel_that_is_called_as_a_program_keeps_its_name() {
     let report = Report {
         processes: vec![Process {
             name: Some("zpool".to_owned()),
-            threads: vec![Thread {
-                stacks: vec![stack],
-                ..Thread::default()
-            }],
+            threads: vec![Thread::with_stack(stack)],
             ..Process::default()
         }],
         ..Report::default()

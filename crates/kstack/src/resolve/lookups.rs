@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use foldhash::{HashMap, HashMapExt as _};
-use kstack_model::{Address, At, Frame, FrameKind, Note, Process, Report, Side, Stack, Thread};
+use kstack_model::{Address, At, Frame, FrameKind, Note, Report, Side, Stack, Thread};
 use kstack_symbols::SymbolSet;
 
 use super::{ResolveOptions, Session, SpaceId, Trace, UnusedFile};
@@ -64,17 +64,8 @@ impl<'a> Lookups<'a> {
             resolutions.insert(key, self.session.resolve(address, kind));
         }
         let frames = addresses.iter().map(|address| Frame::new(*address, kind));
-        let thread = Thread {
-            stacks: vec![Stack::new(Side::Kernel, frames.collect())],
-            ..Thread::default()
-        };
-        let report = Report {
-            processes: vec![Process {
-                threads: vec![thread],
-                ..Process::default()
-            }],
-            ..Report::default()
-        };
+        let thread = Thread::with_stack(Stack::new(Side::Kernel, frames.collect()));
+        let report = Report::of_threads(vec![thread]);
         Trace {
             report,
             images: self.session.images().to_vec(),
