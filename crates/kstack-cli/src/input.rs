@@ -80,17 +80,48 @@ pub(crate) fn traces<'a>(
     symbols: &SymbolArgs,
     stats: &mut Stats,
 ) -> anyhow::Result<(Vec<Report>, SymbolSet)> {
+    let (traces, symbols) = named_traces(paths, args, symbols, stats)?;
+    let traces = traces.into_iter().map(|(_, report)| report);
+    Ok((traces.collect(), symbols))
+}
+
+/// The same, each trace with what to call it: its file, and which of several in that file it is.
+pub(crate) fn named_traces<'a>(
+    paths: impl IntoIterator<Item = &'a PathBuf>,
+    args: &InputArgs,
+    symbols: &SymbolArgs,
+    stats: &mut Stats,
+) -> anyhow::Result<(Vec<(String, Report)>, SymbolSet)> {
     let mut inputs = Vec::new();
     for path in paths {
-        inputs.push(read_all(path, args)?);
+        inputs.push((path, read_all(path, args)?));
     }
     stats.stage("read the reports");
     let options = symbols.options();
-    let symbols = self::symbols(symbols, inputs.iter().flat_map(Unjoined::reports));
+    let reports = inputs.iter().flat_map(|(_, input)| input.reports());
+    let symbols = self::symbols(symbols, reports);
     stats.stage("open symbol files");
     let slide = |report: &_| kstack::kernel_slide(report, &symbols, &options);
-    let joined = inputs.into_iter().flat_map(|input| input.join(slide));
-    Ok((joined.collect(), symbols))
+    let mut traces = Vec::new();
+    for (path, input) in inputs {
+        let joined = input.join(slide);
+        let of = joined.len();
+        for (report, number) in joined.into_iter().zip(1..) {
+            traces.push((name(path, number, of), report));
+        }
+    }
+    Ok((traces, symbols))
+}
+
+fn name(path: &Path, number: usize, of: usize) -> String {
+    let file = match path.file_name() {
+        Some(name) if path != Path::new("-") => name.to_string_lossy().into_owned(),
+        _ => "standard input".to_owned(),
+    };
+    match of {
+        1 => file,
+        _ => format!("{file}, trace {number}"),
+    }
 }
 
 /// The images that the listings tell of, without a report.

@@ -24,12 +24,19 @@ const NAMES: [(u32, &str); 9] = [
 impl ThreadState {
     /// Waiting for an event.
     pub const WAIT: ThreadState = ThreadState(0x1);
+    /// Stopped, or asked to stop.
+    pub const SUSP: ThreadState = ThreadState(0x2);
     /// Running or ready to run.
     pub const RUN: ThreadState = ThreadState(0x4);
     /// The wait cannot be interrupted.
     pub const UNINT: ThreadState = ThreadState(0x8);
     /// The idle thread of a processor.
     pub const IDLE: ThreadState = ThreadState(0x80);
+    /// Taken off its wait, and not yet runnable.
+    pub const WAKING: ThreadState = ThreadState(0x100);
+
+    /// Halted at its end, or on the queue of those that are.
+    const TERMINATING: u32 = 0x10 | 0x20;
 
     /// Whether all bits of `other` are set.
     #[must_use]
@@ -49,27 +56,33 @@ impl ThreadState {
 
     /// What the bits mean together, for a person: "blocked, cannot be interrupted".
     #[must_use]
-    pub fn in_words(self) -> &'static str {
-        let wait = self.contains(Self::WAIT);
-        let run = self.contains(Self::RUN);
+    pub fn in_words(self) -> String {
         if self.contains(Self::IDLE) {
-            "idle thread of a processor"
-        } else if self.0 & 0x30 != 0 {
-            "terminating"
-        } else if wait && run {
-            "about to block"
-        } else if wait && self.0 & 0x2 != 0 {
-            "suspended while blocked"
-        } else if wait && self.contains(Self::UNINT) {
-            "blocked, cannot be interrupted"
-        } else if wait {
-            "blocked"
-        } else if self.0 & 0x2 != 0 {
-            "suspended"
-        } else if run {
-            "running or ready to run"
-        } else {
-            "not waiting and not runnable"
+            return "idle thread of a processor".to_owned();
+        }
+        let (wait, run) = (self.contains(Self::WAIT), self.contains(Self::RUN));
+        let mut words = Vec::new();
+        match (wait, run) {
+            // It has announced its wait and has not left the processor yet.
+            (true, true) => words.push("about to block"),
+            (true, false) => words.push("blocked"),
+            (false, true) => words.push("running or ready to run"),
+            (false, false) if self.contains(Self::WAKING) => words.push("being woken"),
+            (false, false) => {}
+        }
+        if wait && self.contains(Self::UNINT) {
+            words.push("cannot be interrupted");
+        }
+        if self.contains(Self::SUSP) {
+            // A thread that runs is stopped as soon as it may be.
+            words.push(if run { "asked to stop" } else { "suspended" });
+        }
+        if self.0 & Self::TERMINATING != 0 {
+            words.push("terminating");
+        }
+        match words.is_empty() {
+            true => "not waiting and not runnable".to_owned(),
+            false => words.join(", "),
         }
     }
 }
@@ -106,7 +119,16 @@ mod tests {
     }
 
     #[test]
-    fn wait_and_run_together_is_not_blocked_yet() {
-        assert_eq!(ThreadState(0x5).in_words(), "about to block");
+    fn one_bit_does_not_hide_another() {
+        let words = |bits: u32| ThreadState(bits).in_words();
+        assert_eq!(words(0x5), "about to block");
+        assert_eq!(words(0xb), "blocked, cannot be interrupted, suspended");
+        assert_eq!(words(0x19), "blocked, cannot be interrupted, terminating");
+        assert_eq!(words(0x6), "running or ready to run, asked to stop");
+        assert_eq!(words(0x2), "suspended");
+        assert_eq!(words(0x10), "terminating");
+        assert_eq!(words(0x100), "being woken");
+        assert_eq!(words(0x84), "idle thread of a processor");
+        assert_eq!(words(0), "not waiting and not runnable");
     }
 }

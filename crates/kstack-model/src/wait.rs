@@ -161,6 +161,8 @@ impl WaitType {
     pub const PORT_SEND_IN_TRANSIT: WaitType = WaitType(5);
     /// A Mach semaphore.
     pub const SEMAPHORE: WaitType = WaitType(6);
+    /// A condition variable of user space.
+    pub const CONDITION: WaitType = WaitType(0xe);
     /// Waiting for a child process.
     pub const ON_PROCESS: WaitType = WaitType(0x11);
 
@@ -174,6 +176,12 @@ impl WaitType {
     #[must_use]
     pub fn has_thread_owner(self) -> bool {
         matches!(self.0, 0x1 | 0x7..=0xb | 0x10 | 0x12..=0x14 | 0x1e | 0x1f)
+    }
+
+    /// Whether somebody owns such a thing, recorded or not: a thread, a process, or a lock's readers.
+    #[must_use]
+    pub fn has_owner(self) -> bool {
+        self.has_thread_owner() || matches!(self.0, 0x4 | 0x6 | 0xc | 0xd)
     }
 
     /// Whether it is a lock of user space: its context is an address of the process.

@@ -62,12 +62,13 @@ pub(crate) enum Format {
 }
 
 pub(crate) fn run(args: &Diff) -> anyhow::Result<Exit> {
-    let (reports, symbols) = input::traces(
+    let (reports, symbols) = input::named_traces(
         &args.reports,
         &args.input,
         &args.symbols,
         &mut Stats::default(),
     )?;
+    let (names, reports): (Vec<String>, Vec<_>) = reports.into_iter().unzip();
     let resolved = reports
         .into_iter()
         .map(|report| kstack::resolve(report, &symbols, &args.symbols.options()));
@@ -88,16 +89,13 @@ pub(crate) fn run(args: &Diff) -> anyhow::Result<Exit> {
     let mut out = output::open(&args.output)?;
     for (number, pair) in found.windows(2).enumerate() {
         let [before, after] = pair else { continue };
-        if args.format == Format::Text {
-            writeln!(
-                out,
-                "{}Trace {} and trace {}",
-                if number > 0 { "\n" } else { "" },
-                number + 1,
-                number + 2
-            )?;
+        if number > 0 && args.format != Format::Json {
+            writeln!(out)?;
         }
-        let changed = compare(before, after);
+        let mut changed = compare(before, after);
+        if let Some([before, after]) = names.get(number..number + 2) {
+            changed.names = Some((before.clone(), after.clone()));
+        }
         match args.format {
             Format::Text => {
                 diagnosis::write_comparison_text(

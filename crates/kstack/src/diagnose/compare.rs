@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 use super::facts;
 use super::fingerprint::meaningful;
 use super::threads::{ThreadEntry, ThreadIndex};
-use super::{Diagnosis, Fingerprint};
+use super::{Diagnosis, Fingerprint, ProcessorTime};
 
 /// What changed from one report to a later one.
 #[derive(Debug, Default, PartialEq)]
 pub struct Comparison {
+    /// What their reader calls the two reports: their files.
+    pub names: Option<(String, String)>,
     /// Why threads cannot be compared, as a sentence; then only fingerprints and panics are.
     pub not_one_boot: Option<String>,
     /// Busy threads with the same stack in both, the surest first: indices in the first and in the second.
@@ -23,7 +25,7 @@ pub struct Comparison {
     /// Threads that only the first has.
     pub gone: Vec<ThreadIndex>,
     /// Threads that used a processor in between, the busiest first: index in the second, and how much.
-    pub grown: Vec<(ThreadIndex, u64)>,
+    pub grown: Vec<(ThreadIndex, ProcessorTime)>,
     /// How two panics compare.
     pub panics: Option<Panics>,
 }
@@ -123,9 +125,11 @@ impl Comparison {
         old: &ThreadEntry<'_>,
         new: &ThreadEntry<'_>,
     ) {
-        let growth = old.cpu_time().zip(new.cpu_time());
-        let growth = growth.map(|(old, new)| new.saturating_sub(old));
-        if let Some(growth @ 1..) = growth {
+        let times = old.processor_time.zip(new.processor_time);
+        let growth = times.and_then(|(old, new)| new.since(old));
+        if let Some(growth) = growth
+            && growth.count() > 0
+        {
             self.grown.push((now, growth));
         }
         if !same_frames(old, new) {
@@ -136,7 +140,7 @@ impl Comparison {
             let last_run = facts::last_run(old.thread).zip(facts::last_run(new.thread));
             let proof = match (last_run, growth) {
                 (Some((old, new)), _) if old == new => Proof::LastRun,
-                (None, Some(0)) => Proof::CpuTime,
+                (None, Some(growth)) if growth.count() == 0 => Proof::CpuTime,
                 _ => Proof::Frames,
             };
             self.stuck.push(Stuck {

@@ -1,19 +1,6 @@
 //! Numbers about a thread under the names that the formats give them.
 
-use kstack_model::{Fact, Thread, Value};
-
-/// Time on a processor, in the unit of the format, which is the same in every report of a kind.
-pub(crate) fn cpu_time(thread: &Thread) -> Option<u64> {
-    let user = number(&thread.facts, &["ths_user_time", "user_time", "userTime"]);
-    let system = number(
-        &thread.facts,
-        &["ths_sys_time", "system_time", "systemTime"],
-    );
-    match (user, system) {
-        (None, None) => None,
-        (user, system) => Some(user.unwrap_or(0).saturating_add(system.unwrap_or(0))),
-    }
-}
+use kstack_model::{Fact, Process, Thread, Value};
 
 /// When it last ran, on the clock of the machine.
 pub(crate) fn last_run(thread: &Thread) -> Option<u64> {
@@ -55,6 +42,26 @@ pub(crate) fn is_on_processor(thread: &Thread) -> bool {
     const ON_CORE: u64 = 0x800;
     let flags = number(&thread.facts, &["ths_ss_flags", "tds_ss_flags"]);
     flags.is_some_and(|flags| flags & ON_CORE != 0)
+}
+
+/// Whether it is stopped by the flag that goes with its stacks (`kThreadSuspended`, as above).
+pub(crate) fn is_suspended(thread: &Thread) -> bool {
+    const SUSPENDED: u64 = 0x40;
+    let names = ["ths_ss_flags", "tds_ss_flags", "ss_flags"];
+    let flags = number(&thread.facts, &names);
+    flags.is_some_and(|flags| flags & SUSPENDED != 0)
+}
+
+/// Whether its whole process is stopped.
+pub(crate) fn is_process_suspended(process: &Process) -> bool {
+    let names = ["ts_suspend_count", "tds_suspend_count", "suspend_count"];
+    number(&process.facts, &names).is_some_and(|count| count > 0)
+}
+
+/// In how many samples a sampler saw the thread: "101 samples (1-101)".
+pub(crate) fn samples(thread: &Thread) -> Option<u64> {
+    let (count, _) = text(&thread.facts, "samples")?.split_once(" sample")?;
+    count.parse().ok()
 }
 
 /// A fact with this name as text.

@@ -75,26 +75,28 @@ pub struct IdleGroup {
 /// *Nearly the same* are stacks whose kernel functions agree, however often
 /// a recursion repeats and wherever in the functions they are; user frames
 /// may differ. Where the kernel side tells nothing but the way of waiting,
-/// user frames count too.
+/// user frames count too. Threads of one group have one rank.
 pub(crate) fn groups(threads: &Threads<'_>, labels: &Labels) -> Vec<Group> {
-    let mut near: HashMap<Vec<LabelId>, usize> = HashMap::default();
+    let mut near: HashMap<(Rank, Vec<LabelId>), usize> = HashMap::default();
     let mut exact: HashMap<(usize, &[LabelId], &[LabelId]), usize> = HashMap::default();
     let mut groups: Vec<Group> = Vec::new();
     for (index, thread) in threads.all.iter().enumerate() {
         if thread.idle.is_some() || thread.thread.stacks.is_empty() {
             continue;
         }
-        let at = *near.entry(nearly(thread, labels)).or_insert_with(|| {
-            groups.push(Group {
-                variants: Vec::new(),
-                rank: Rank::Ordinary,
+        let rank = rank(thread, labels);
+        let at = *near
+            .entry((rank, nearly(thread, labels)))
+            .or_insert_with(|| {
+                groups.push(Group {
+                    variants: Vec::new(),
+                    rank,
+                });
+                groups.len() - 1
             });
-            groups.len() - 1
-        });
         let Some(group) = groups.get_mut(at) else {
             continue;
         };
-        group.rank = group.rank.min(rank(thread, labels));
         let variant = *exact
             .entry((at, &thread.kernel, &thread.user))
             .or_insert_with(|| {

@@ -75,7 +75,7 @@ impl<'a> RecordedWaits<'a> {
             (WaitsFor::Unknown, WaitType::PORT_RECEIVE | WaitType::PORT_SET_RECEIVE) => {
                 String::new()
             }
-            (other, _) => owner_in_words(other),
+            _ => owner_in_words(wait),
         };
         self.object(wait) + &owner
     }
@@ -137,8 +137,8 @@ pub(crate) fn kind_of_wait(wait_type: WaitType) -> String {
 }
 
 /// Who has it, where that is no thread and no process that could be named.
-pub(crate) fn owner_in_words(owner: WaitsFor) -> String {
-    match owner {
+pub(crate) fn owner_in_words(wait: &WaitInfo) -> String {
+    match wait.waits_for() {
         WaitsFor::Process(_) => ", which any thread of its own process may answer".to_owned(),
         WaitsFor::AnyChild => ", any child".to_owned(),
         WaitsFor::ProcessGroup(0) => ", a child in its own process group".to_owned(),
@@ -150,6 +150,9 @@ pub(crate) fn owner_in_words(owner: WaitsFor) -> String {
         WaitsFor::SpinningMutex => ", held by a spinning thread".to_owned(),
         WaitsFor::ThreadRequested => ", which waits for a thread to be made".to_owned(),
         WaitsFor::WorkloopSuspended => ", which is suspended".to_owned(),
-        _ => ", whose owner is not recorded".to_owned(),
+        // Nobody owns a condition; somebody signals it. Nor does anybody own a page or an object of the VM.
+        _ if wait.wait_type == WaitType::CONDITION => ", which nobody owns".to_owned(),
+        _ if wait.wait_type.has_owner() => ", whose owner is not recorded".to_owned(),
+        _ => String::new(),
     }
 }

@@ -3,8 +3,8 @@
 use foldhash::HashMap;
 use kstack_model::{Process, Side, Stack, Thread, ThreadRole, ThreadState};
 
-use super::facts;
 use super::label::{Label, LabelId, Labeller, Labels, Owner};
+use super::processor::{Clock, ProcessorTime};
 use super::roles::{Role, WaitKind};
 use crate::resolve::Trace;
 
@@ -35,6 +35,8 @@ pub struct ThreadEntry<'a> {
     /// How many of the innermost kernel frames are the machinery of waiting or of panicking. Functions of
     /// the kernel that have no name count where they stand between two that do: stripped kernels name few.
     pub machinery: usize,
+    /// How long it had a processor.
+    pub processor_time: Option<ProcessorTime>,
     /// What it is doing, when that is known to be nothing.
     pub idle: Option<&'static str>,
 }
@@ -48,6 +50,7 @@ impl<'a> Threads<'a> {
     pub(crate) fn with(trace: &'a Trace, sides: &[Side]) -> (Threads<'a>, Labels) {
         let mut labeller = Labeller::new(trace);
         let mut threads = Threads::default();
+        let clock = Clock::of(&trace.report);
         for (process_index, process) in trace.report.processes.iter().enumerate() {
             for thread in &process.threads {
                 if let Some(id) = thread.id {
@@ -69,6 +72,7 @@ impl<'a> Threads<'a> {
                     kernel: labels(Side::Kernel),
                     user: labels(Side::User),
                     machinery: 0,
+                    processor_time: clock.time(thread),
                     idle: None,
                 });
             }
@@ -175,12 +179,6 @@ impl ThreadEntry<'_> {
             Side::UserAsync => return None,
         };
         stack.get(index).copied()
-    }
-
-    /// Time on a processor, in the unit of the format.
-    #[must_use]
-    pub fn cpu_time(&self) -> Option<u64> {
-        facts::cpu_time(self.thread)
     }
 
     /// "thread 0x4e2 of zpool (PID 156)".

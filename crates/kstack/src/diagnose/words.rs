@@ -1,8 +1,12 @@
 //! Threads and waits in sentences.
 
-use kstack_model::{Address, WaitInfo, WaitType};
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+
+use kstack_model::{Address, Thread, ThreadState, WaitInfo, WaitType};
 
 use super::facts;
+use super::processor::{self, ProcessorTime};
 use super::recorded::{kind_of_wait, owner_in_words};
 use super::threads::{ThreadEntry, ThreadIndex, process_in_words};
 use super::waits::{Node, Strength, Via, WaitEdge};
@@ -23,7 +27,14 @@ impl Diagnosis<'_> {
         if facts::is_on_processor(thread) {
             parts.push("running on a processor".to_owned());
         } else if let Some(state) = thread.state {
-            parts.push(state.in_words().to_owned());
+            parts.push(state.in_words());
+        }
+        parts.extend(running_while_sampled(thread));
+        let says_so = |state: ThreadState| state.contains(ThreadState::SUSP);
+        if facts::is_process_suspended(entry.process) {
+            parts.push("its process is suspended".to_owned());
+        } else if facts::is_suspended(thread) && !thread.state.is_some_and(says_so) {
+            parts.push("suspended".to_owned());
         }
         parts.extend(self.waiting(index, entry));
         if let Some((side, index)) = entry.waits_at(&self.labels)
@@ -38,6 +49,49 @@ impl Diagnosis<'_> {
         }
         parts.extend(self.priority(index, entry));
         parts
+    }
+
+    /// What threads with one stack are doing: what all of them do, and what differs by how many do it, the
+    /// most common first.
+    #[must_use]
+    pub fn doing_together(&self, threads: &[ThreadIndex]) -> (Vec<String>, Vec<(usize, String)>) {
+        let all: Vec<Vec<String>> = threads.iter().map(|index| self.doing(*index)).collect();
+        let mut common = all.first().cloned().unwrap_or_default();
+        common.retain(|part| all.iter().all(|parts| parts.contains(part)));
+        let mut rest: BTreeMap<String, (usize, usize)> = BTreeMap::new();
+        for (position, mut parts) in all.into_iter().enumerate() {
+            parts.retain(|part| !common.contains(part));
+            if !parts.is_empty() {
+                let (count, _) = rest.entry(parts.join("; ")).or_insert((0, position));
+                *count += 1;
+            }
+        }
+        let mut rest: Vec<(String, (usize, usize))> = rest.into_iter().collect();
+        rest.sort_by_key(|(_, (count, position))| (Reverse(*count), *position));
+        let rest = rest.into_iter().map(|(words, (count, _))| (count, words));
+        (common, rest.collect())
+    }
+
+    /// How long threads had a processor, all together; `None` where the report does not tell of one of them.
+    #[must_use]
+    pub fn processor_time(&self, threads: &[ThreadIndex]) -> Option<ProcessorTime> {
+        let mut times = threads
+            .iter()
+            .map(|index| self.threads.get(*index)?.processor_time);
+        let first = times.next()??;
+        times.try_fold(first, |sum, time| sum.and(time?))
+    }
+
+    /// The same in words, and what a sampler saw of one thread.
+    #[must_use]
+    pub fn processor_time_in_words(&self, threads: &[ThreadIndex]) -> Option<String> {
+        if let Some(all) = self.processor_time(threads) {
+            let together = if threads.len() > 1 { " together" } else { "" };
+            return Some(format!("{all} of processor time{together}"));
+        }
+        let [only] = threads else { return None };
+        let sampled = processor::while_sampled(self.threads.get(*only)?.thread)?;
+        Some(format!("{sampled} of processor time while sampled"))
     }
 
     fn waiting(&self, index: ThreadIndex, entry: &ThreadEntry<'_>) -> Vec<String> {
@@ -71,12 +125,26 @@ impl Diagnosis<'_> {
             (Via::Wait(info), _) => {
                 format!("waits for {}, served by {whom}", object(info))
             }
-            (Via::Turnstile(_), Strength::Certain) => format!("waits for {whom} (turnstile)"),
             (Via::Turnstile(turnstile), Strength::Inherited) => format!(
-                "pushes {whom} through {} turnstiles: the direct owner is between the two",
+                "waits for {}; its priority goes through {} turnstiles to {whom}: the direct owner is \
+                 between the two",
+                self.behind(edge.from),
                 turnstile.hops
             ),
-            (Via::Turnstile(_), Strength::Weak) => format!("waits for {whom} (turnstile)"),
+            (Via::Turnstile(_), _) => match self.waits.info.get(edge.from) {
+                Some(Some(info)) => {
+                    format!("waits for {}, by its turnstile for {whom}", object(info))
+                }
+                _ => format!("waits for {whom} (turnstile)"),
+            },
+        }
+    }
+
+    /// What a thread with a turnstile waits for, when a record tells.
+    fn behind(&self, thread: ThreadIndex) -> String {
+        match self.waits.info.get(thread) {
+            Some(Some(info)) => self.object(thread, info),
+            _ => "a turnstile".to_owned(),
         }
     }
 
@@ -136,7 +204,7 @@ impl Diagnosis<'_> {
             }
             SharedBy::Event(event) => format!("the event {event}{}", self.lies_in(event)),
             SharedBy::Function(kind, label) => match self.labels.get(label) {
-                Some(label) => format!("{} asked for by {}", kind.in_words(), label.in_words()),
+                Some(label) => format!("{} in {}", kind.in_words(), label.in_words()),
                 None => kind.in_words().to_owned(),
             },
         }
@@ -145,7 +213,7 @@ impl Diagnosis<'_> {
     /// A wait whose record names nobody.
     fn lonely_wait(&self, index: ThreadIndex, info: &WaitInfo) -> String {
         let object = self.object(index, info);
-        let nobody = owner_in_words(info.waits_for());
+        let nobody = owner_in_words(info);
         format!("waits for {object}{nobody}")
     }
 
@@ -166,12 +234,12 @@ impl Diagnosis<'_> {
         let event = entry.thread.wait_event;
         match (by_name, event) {
             (Some((kind, _)), Some(event)) => Some(format!(
-                "waits for {} by the names of its frames, event {event}{}",
+                "waits for {} (told by its frames), event {event}{}",
                 kind.in_words(),
                 self.lies_in(event)
             )),
             (Some((kind, _)), None) => Some(format!(
-                "waits for {} by the names of its frames",
+                "waits for {} (told by its frames)",
                 kind.in_words()
             )),
             (None, Some(event)) => Some(format!(
@@ -209,5 +277,27 @@ impl Diagnosis<'_> {
         } else {
             None
         }
+    }
+}
+
+/// How often a sampler saw a thread running: at the innermost frame of each stack it says so.
+fn running_while_sampled(thread: &Thread) -> Option<String> {
+    let (mut running, mut runnable) = (0_u64, 0_u64);
+    for stack in &thread.stacks {
+        let innermost = stack.frames.first().and_then(|frame| frame.said.as_ref());
+        match innermost.and_then(|said| said.remark.as_deref()) {
+            Some("running") => running = running.saturating_add(stack.samples),
+            Some("runnable") => runnable = runnable.saturating_add(stack.samples),
+            _ => {}
+        }
+    }
+    let of = facts::samples(thread).map_or_else(String::new, |all| format!(" of {all}"));
+    match (running, runnable) {
+        (0, 0) => None,
+        (0, ready) => Some(format!("ready to run in {ready}{of} samples")),
+        (on, 0) => Some(format!("running in {on}{of} samples")),
+        (on, ready) => Some(format!(
+            "running in {on}{of} samples, ready to run in {ready}"
+        )),
     }
 }

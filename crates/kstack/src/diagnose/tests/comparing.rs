@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::diagnose::compare::{Comparison, Proof, compare};
-use crate::diagnose::diagnose;
+use crate::diagnose::{ProcessorTime, diagnose};
 
 fn compared(before: Hang, after: Hang) -> Comparison {
     let (before, after) = (before.trace(), after.trace());
@@ -29,7 +29,7 @@ fn a_thread_with_the_same_frames_and_no_time_used_is_stuck() {
 fn a_thread_that_used_time_may_have_come_back() {
     let comparison = compared(hang(1, 0x10, 5), hang(1, 0x10, 9));
     assert_eq!(comparison.stuck[0].proof, Proof::Frames);
-    assert_eq!(comparison.grown, [(0, 4)]);
+    assert_eq!(comparison.grown, [(0, ProcessorTime::Ticks(4))]);
 }
 
 #[test]

@@ -60,7 +60,7 @@ fn a_lost_wake_up_is_told_as_an_inference() {
         "{text}"
     );
     assert!(
-        text.contains("5 threads wait for a condition variable asked for by zio_wait (in zfs)"),
+        text.contains("5 threads wait for a condition variable in zio_wait (in zfs)"),
         "{text}"
     );
 }
@@ -91,4 +91,71 @@ fn what_is_not_shown_is_counted() {
     };
     assert!(text(&trace, two).contains("… and 7 more; --all shows them"));
     assert!(!text(&trace, Shown::all()).contains("--all shows them"));
+}
+
+#[test]
+fn what_one_thread_of_a_group_waits_for_is_not_said_of_all() {
+    let mut hang = Hang::default().process(1, "a");
+    for id in 1..=3 {
+        hang = hang
+            .thread(id, &["k:msleep", "zfs:f"])
+            .with(|thread| thread.wait_event = Some(Address(0x100 + id / 3)));
+    }
+    let text = text(&hang.trace(), Shown::default());
+    let told: Vec<&str> = text.lines().map(str::trim).collect();
+    assert!(told.contains(&"blocked; at f (in zfs)"), "{text}");
+    for words in [
+        "2 of them: waits for a wake-up",
+        "1 of them: waits for a wake-up",
+    ] {
+        assert!(told.iter().any(|line| line.starts_with(words)), "{text}");
+    }
+}
+
+#[test]
+fn a_stopped_process_and_the_time_on_processors_are_told() {
+    let intel = |mut trace: Trace| {
+        trace.report.machine.arch = Some(kstack_model::Arch::X86_64);
+        trace.report.processes[0].facts = vec![Fact::new("ts_suspend_count", 1_u64)];
+        trace
+    };
+    let hang = Hang::default()
+        .process(1, "a")
+        .thread(1, &["k:msleep", "zfs:f"])
+        .fact("ths_user_time", 2_000_000)
+        .fact("ths_sys_time", 500_000);
+    let text = text(&intel(hang.trace()), Shown::default());
+    assert!(
+        text.contains("blocked; its process is suspended; "),
+        "{text}"
+    );
+    assert!(text.contains("; 2.5ms of processor time\n"), "{text}");
+}
+
+#[test]
+fn threads_that_can_be_interrupted_do_not_stand_among_those_that_cannot() {
+    let hang = Hang::default()
+        .process(1, "a")
+        .thread(1, &["kernel:msleep", "kernel:f"])
+        .thread(2, &["kernel:msleep", "kernel:f"])
+        .with(|thread| thread.state = Some(ThreadState(0x9)));
+    let text = text(&hang.trace(), Shown::default());
+    assert!(
+        text.contains("Stacks, blocked, cannot be interrupted: 1 of 1 thread:"),
+        "{text}"
+    );
+    assert!(text.contains("Stacks, other: 1 of 1 thread:"), "{text}");
+}
+
+#[test]
+fn a_condition_variable_has_no_owner_that_could_be_recorded() {
+    let hang = Hang::default()
+        .process(1, "a")
+        .thread(1, &["k:f"])
+        .waits(0xe, 0, 0x7000);
+    let text = text(&hang.trace(), Shown::default());
+    assert!(
+        text.contains("waits for PThreadCondVar 0x7000, which nobody owns"),
+        "{text}"
+    );
 }

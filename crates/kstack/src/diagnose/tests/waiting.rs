@@ -121,7 +121,7 @@ fn the_longest_chain_ends_at_the_thread_that_everyone_waits_for() {
         diagnosis.doing(2),
         [
             "blocked",
-            "waits for a wake-up by the names of its frames",
+            "waits for a wake-up (told by its frames)",
             "at zio_wait (in zfs)"
         ]
     );
@@ -194,7 +194,7 @@ fn without_records_equal_events_and_equal_callers_group_and_say_that_they_are_in
     assert!(by.iter().all(|by| by.is_inferred()));
     assert_eq!(
         diagnosis.shared_object(by[1]),
-        "a mutex asked for by arc_reclaim (in zfs)"
+        "a mutex in arc_reclaim (in zfs)"
     );
 }
 

@@ -6,6 +6,7 @@ use super::super::document::{Document, StackBlock};
 use super::super::escape::Visible;
 use super::super::stacks::{Palette, write_stack};
 use super::super::words::{Count, fingerprint};
+use super::stacks::write_doing;
 use super::waiting::{left_out, write_who};
 use super::{Section, Shown};
 use crate::diagnose::Diagnosis;
@@ -19,7 +20,7 @@ pub(super) fn sections(
     shown: Shown,
     style: Palette,
 ) -> io::Result<Vec<Section>> {
-    let mut sections = Vec::new();
+    let mut sections = vec![reports(before, after, comparison)?];
     if let Some(why) = &comparison.not_one_boot {
         sections.push(Section {
             title: "Not one boot".to_owned(),
@@ -62,6 +63,33 @@ pub(super) fn sections(
     }
     sections.retain(|section| !section.lines.is_empty());
     Ok(sections)
+}
+
+/// What is compared: the files, what they are, and when they were taken.
+fn reports(
+    before: &Diagnosis<'_>,
+    after: &Diagnosis<'_>,
+    comparison: &Comparison,
+) -> io::Result<Section> {
+    let mut lines = Vec::new();
+    let names = comparison.names.as_ref();
+    for (which, name, diagnosis) in [
+        ("before", names.map(|(before, _)| before), before),
+        ("after", names.map(|(_, after)| after), after),
+    ] {
+        let report = &diagnosis.trace.report;
+        let mut words: Vec<&str> = name.map(String::as_str).into_iter().collect();
+        words.push(report.format);
+        let machine = &report.machine;
+        words.extend(machine.os_version.as_deref().or(report.variant.as_deref()));
+        words.extend(machine.captured_at.as_deref());
+        writeln!(lines, "    {which}: {}", Visible(&words.join(", ")))?;
+    }
+    Ok(Section {
+        title: "Reports".to_owned(),
+        about: None,
+        lines,
+    })
 }
 
 fn fingerprints(before: &Diagnosis<'_>, after: &Diagnosis<'_>) -> io::Result<Section> {
@@ -150,8 +178,7 @@ fn stuck(
             Count(members.len(), "thread")
         )?;
         write_who(after, members.iter().copied(), "        ", &mut lines)?;
-        let doing = members.first().map(|first| after.doing(*first).join("; "));
-        writeln!(lines, "        {}", Visible(&doing.unwrap_or_default()))?;
+        write_doing(after, &members, shown, &mut lines)?;
         for stack in &entry.thread.stacks {
             let block = StackBlock::new(stack, entry.process_index);
             write_stack(document, &block, style, &mut lines)?;
@@ -186,7 +213,7 @@ fn grown(after: &Diagnosis<'_>, comparison: &Comparison, shown: Shown) -> io::Re
             "Used a processor: {}",
             Count(comparison.grown.len(), "thread")
         ),
-        about: Some("in the unit of the report"),
+        about: None,
         lines,
     })
 }

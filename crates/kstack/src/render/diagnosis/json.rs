@@ -94,7 +94,8 @@ pub(super) fn write_comparison(
             .iter()
             .map(|(thread, more)| wire::Grown {
                 thread: new.thread(*thread),
-                more: *more,
+                more: more.count(),
+                unit: more.unit(),
             })
             .collect(),
     };
@@ -227,9 +228,18 @@ impl Writer<'_> {
                 let labels = ids.iter().filter_map(|id| self.0.labels.get(*id));
                 labels.map(|label| label.in_words()).collect()
             };
+            let (doing, rest) = self.0.doing_together(threads);
             wire::Variant {
                 threads: threads.iter().map(|thread| self.thread(*thread)).collect(),
-                doing: self.0.doing(first),
+                doing,
+                some: rest
+                    .into_iter()
+                    .map(|(threads, doing)| wire::OfSome { threads, doing })
+                    .collect(),
+                processor_time: self
+                    .0
+                    .processor_time(threads)
+                    .map(wire::ProcessorTime::from),
                 kernel: stack(Side::Kernel),
                 user: stack(Side::User),
             }

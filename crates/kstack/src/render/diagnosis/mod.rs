@@ -169,7 +169,10 @@ pub fn write_comparison_text(
     let style = if options.color { COLORS } else { PLAIN };
     let document = Document::bare(after.trace, options, Vec::new());
     let sections = comparison::sections(before, after, comparison, &document, shown, style)?;
-    write_sections(&sections, options, out)
+    let mut text = Vec::new();
+    write_sections(&sections, options, &mut text)?;
+    // Nothing stands above the first section.
+    out.write_all(text.strip_prefix(b"\n").unwrap_or(&text))
 }
 
 /// Writes what changed between two reports, for an issue tracker.

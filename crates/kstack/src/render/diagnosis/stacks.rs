@@ -8,7 +8,7 @@ use super::super::stacks::{Palette, write_stack};
 use super::super::words::Count;
 use super::waiting::{left_out, write_who};
 use super::{Section, Shown};
-use crate::diagnose::{Diagnosis, Group, Rank};
+use crate::diagnose::{Diagnosis, Group, Rank, ThreadIndex};
 
 pub(super) fn sections(
     diagnosis: &Diagnosis<'_>,
@@ -36,7 +36,7 @@ pub(super) fn sections(
             if position > 0 {
                 writeln!(lines)?;
             }
-            write_group(diagnosis, document, group, style, &mut lines)?;
+            write_group(diagnosis, document, group, shown, style, &mut lines)?;
         }
         left_out(groups.len(), shown, &mut lines)?;
         sections.push(Section {
@@ -58,6 +58,7 @@ fn write_group(
     diagnosis: &Diagnosis<'_>,
     document: &Document<'_>,
     group: &Group,
+    shown: Shown,
     style: Palette,
     lines: &mut Vec<u8>,
 ) -> io::Result<()> {
@@ -81,13 +82,42 @@ fn write_group(
         )?,
     }
     write_who(diagnosis, group.threads(), "        ", lines)?;
-    let doing = diagnosis.doing(first).join("; ");
-    if !doing.is_empty() {
-        writeln!(lines, "        {}", Visible(&doing))?;
-    }
+    let threads: Vec<ThreadIndex> = group.threads().collect();
+    write_doing(diagnosis, &threads, shown, lines)?;
     for stack in &entry.thread.stacks {
         let block = StackBlock::new(stack, entry.process_index);
         write_stack(document, &block, style, lines)?;
+    }
+    Ok(())
+}
+
+/// What threads with one stack do. What only some of them do is said of these.
+pub(super) fn write_doing(
+    diagnosis: &Diagnosis<'_>,
+    threads: &[ThreadIndex],
+    shown: Shown,
+    lines: &mut Vec<u8>,
+) -> io::Result<()> {
+    /// Ways that are told of all that are shown; a stack shared by hundreds of threads has as many.
+    const MOST: usize = 5;
+    let most = shown.most.div_ceil(MOST);
+    let (mut common, rest) = diagnosis.doing_together(threads);
+    common.extend(diagnosis.processor_time_in_words(threads));
+    if !common.is_empty() {
+        writeln!(lines, "        {}", Visible(&common.join("; ")))?;
+    }
+    for (count, words) in rest.iter().take(most) {
+        writeln!(lines, "        {count} of them: {}", Visible(words))?;
+    }
+    let more = rest.get(most..).unwrap_or_default();
+    if !more.is_empty() {
+        let threads: usize = more.iter().map(|(count, _)| count).sum();
+        let ways = Count(more.len(), "other way");
+        writeln!(
+            lines,
+            "        {threads} of them in {ways}; {} tells",
+            shown.rest
+        )?;
     }
     Ok(())
 }

@@ -172,7 +172,8 @@ impl Writer<'_> {
     }
 
     fn doing(&self, thread: ThreadIndex, indent: &str, lines: &mut Vec<u8>) -> io::Result<()> {
-        let doing = self.diagnosis.doing(thread);
+        let mut doing = self.diagnosis.doing(thread);
+        doing.extend(self.diagnosis.processor_time_in_words(&[thread]));
         if doing.is_empty() {
             return Ok(());
         }

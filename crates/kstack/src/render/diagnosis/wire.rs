@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::super::wire::{Fingerprint, Hex, UuidText};
+use crate::diagnose;
 
 #[derive(Debug, Serialize)]
 pub(super) struct Document {
@@ -105,8 +106,34 @@ pub(super) struct Group {
 pub(super) struct Variant {
     pub(super) threads: Vec<Thread>,
     pub(super) doing: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) some: Vec<OfSome>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) processor_time: Option<ProcessorTime>,
     pub(super) kernel: Vec<String>,
     pub(super) user: Vec<String>,
+}
+
+/// What only some of the threads of a group do.
+#[derive(Debug, Serialize)]
+pub(super) struct OfSome {
+    pub(super) threads: usize,
+    pub(super) doing: String,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct ProcessorTime {
+    count: u64,
+    unit: &'static str,
+}
+
+impl From<diagnose::ProcessorTime> for ProcessorTime {
+    fn from(time: diagnose::ProcessorTime) -> ProcessorTime {
+        ProcessorTime {
+            count: time.count(),
+            unit: time.unit(),
+        }
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -168,4 +195,5 @@ pub(super) struct NotMoved {
 pub(super) struct Grown {
     pub(super) thread: Thread,
     pub(super) more: u64,
+    pub(super) unit: &'static str,
 }

@@ -116,14 +116,19 @@ fn waits_at(view: &View<'_>, index: ThreadIndex) -> Option<String> {
 /// One thread with all that is said of it.
 fn member(view: &View<'_>, member: &Member<'_>) -> Markup {
     let thread = member.thread.thread;
-    let state = thread.state.map_or("not stated", |state| state.in_words());
+    let state = thread.state.map_or_else(
+        || "not stated".to_owned(),
+        kstack_model::ThreadState::in_words,
+    );
     // Both stand at its head.
     let rest = member
         .thread
         .fields
         .iter()
         .filter(|field| field.is_fact || !matches!(&*field.name, "Thread ID" | "Thread name"));
-    let doing = view.diagnosis.doing(member.index).join("; ");
+    let mut doing = view.diagnosis.doing(member.index);
+    doing.extend(view.diagnosis.processor_time_in_words(&[member.index]));
+    let doing = doing.join("; ");
     html! {
         li id=(view.id("th", member.index)) data-state=(state) {
             a.process href={ "#" (view.id("p", member.process)) } {
