@@ -151,6 +151,18 @@ const NAMES: [&str; 0x20] = [
 ];
 
 impl WaitType {
+    /// A mutex of the kernel.
+    pub const KERNEL_MUTEX: WaitType = WaitType(1);
+    /// A read-write lock of the kernel, to read under it.
+    pub const RW_LOCK_READ: WaitType = WaitType(7);
+    /// The same, to write.
+    pub const RW_LOCK_WRITE: WaitType = WaitType(8);
+    /// The same, held for reading and wanted for writing.
+    pub const RW_LOCK_UPGRADE: WaitType = WaitType(9);
+    /// A lock of user space that the kernel helps with: an unfair lock.
+    pub const USER_LOCK: WaitType = WaitType(0xa);
+    /// A mutex of libpthread.
+    pub const PTHREAD_MUTEX: WaitType = WaitType(0xb);
     /// Receiving on a port.
     pub const PORT_RECEIVE: WaitType = WaitType(2);
     /// Receiving on a set of ports.
@@ -272,6 +284,22 @@ impl Turnstile {
         } else {
             WaitsFor::Unknown
         }
+    }
+}
+
+impl Turnstile {
+    /// Whether its label is that of a port to which the thread sent: the service is asked for something.
+    #[must_use]
+    pub fn is_for_a_send_port(&self) -> bool {
+        const SENDPORT: u64 = 0x40;
+        self.flags & SENDPORT != 0
+    }
+
+    /// Whether its label is that of a port on which the thread receives: it offers the service.
+    #[must_use]
+    pub fn is_for_a_receive_port(&self) -> bool {
+        const RECEIVEPORT: u64 = 0x80;
+        self.flags & RECEIVEPORT != 0
     }
 }
 

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use kstack_model::{Address, Arch, ImageKind, Side};
+use kstack_model::{Address, Arch, ImageKind, Machine, Side};
 
+use crate::diagnose::is_no_mac;
 use crate::resolve::{Resolution, SpaceId, Trace, TraceImage, Why};
 
 /// What stands between a trace and its names, over the whole report whatever is shown of it.
@@ -111,7 +112,7 @@ impl Missing {
                 missing.images.push(MissingImage {
                     image: index,
                     frames: image.frames,
-                    pass: what_to_pass(image, trace.report.machine.os_build.as_deref()),
+                    pass: what_to_pass(image, &trace.report.machine),
                 });
             } else {
                 missing.user_images += 1;
@@ -129,7 +130,8 @@ impl Missing {
     }
 }
 
-fn what_to_pass(image: &TraceImage, build: Option<&str>) -> String {
+fn what_to_pass(image: &TraceImage, machine: &Machine) -> String {
+    let build = machine.os_build.as_deref().filter(|_| !is_no_mac(machine));
     let this_build = image.image.uuid.is_some();
     let pass = match image.image.kind {
         // Kits go by the build of the system, and one fits by the UUID of its kernel.

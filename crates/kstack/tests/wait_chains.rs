@@ -190,6 +190,7 @@ fn who(diagnosis: &Diagnosis<'_>, node: Node) -> Who {
         }
         Node::LostProcess(pid) => Who::Process(pid.unsigned_abs().into()),
         Node::Kernel => Who::Kernel,
+        Node::Service(_) => panic!("no sample has a thread that asks a labelled service"),
     }
 }
 

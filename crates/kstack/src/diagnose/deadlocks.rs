@@ -166,7 +166,10 @@ impl Graph {
                 let target = match edge.to {
                     Node::Thread(to) => Some(to),
                     Node::Process(process) => Some(threads.all.len() + process),
-                    Node::LostThread(_) | Node::LostProcess(_) | Node::Kernel => None,
+                    Node::LostThread(_)
+                    | Node::LostProcess(_)
+                    | Node::Service(_)
+                    | Node::Kernel => None,
                 };
                 if let Some(target) = target {
                     graph.targets.push(target);

@@ -15,7 +15,7 @@ pub(crate) fn priority(thread: &Thread) -> Option<i64> {
         "sched_pri",
         "schedPriority",
     ];
-    signed(&thread.facts, &names)
+    signed(&thread.facts, &names).or_else(|| Some(sampled_priority(thread)?.0))
 }
 
 /// The priority it has of its own.
@@ -26,7 +26,14 @@ pub(crate) fn base_priority(thread: &Thread) -> Option<i64> {
         "priority",
         "basePriority",
     ];
-    signed(&thread.facts, &names)
+    signed(&thread.facts, &names).or_else(|| Some(sampled_priority(thread)?.1))
+}
+
+/// "47 (base 31)" of a sampler; one that changed while it watched is a range and is no number.
+fn sampled_priority(thread: &Thread) -> Option<(i64, i64)> {
+    let (now, base) = text(&thread.facts, "priority")?.split_once(" (base ")?;
+    let base = base.strip_suffix(')')?;
+    Some((now.parse().ok()?, base.parse().ok()?))
 }
 
 /// Whether the kernel marked it as a worker of libpthread without work (`kThreadIdleWorker`,

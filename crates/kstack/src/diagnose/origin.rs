@@ -8,6 +8,13 @@ use crate::resolve::TraceImage;
 #[must_use]
 pub fn where_from(image: &TraceImage, machine: &Machine) -> String {
     let name = image.name();
+    if is_no_mac(machine) {
+        let build = machine.os_build.as_deref();
+        let of = build.map_or_else(String::new, |build| format!(" of build {build}"));
+        return format!(
+            "the kernelcache in the .ipsw{of}, which names few functions: Apple's Kernel Debug Kits are for Macs"
+        );
+    }
     let kit = || match &machine.os_build {
         Some(build) => format!("Apple's Kernel Debug Kit for build {build}"),
         None => "Apple's Kernel Debug Kit for the build of the machine".to_owned(),
@@ -36,6 +43,24 @@ pub fn where_from(image: &TraceImage, machine: &Machine) -> String {
     }
 }
 
+/// Whether it is an iPhone or one of its kin.
+pub(crate) fn is_no_mac(machine: &Machine) -> bool {
+    let kin = [
+        "iphone",
+        "ios",
+        "ipados",
+        "watchos",
+        "watch os",
+        "tvos",
+        "apple tvos",
+        "visionos",
+        "xros",
+    ];
+    let version = machine.os_version.as_deref().unwrap_or_default();
+    let version = version.to_ascii_lowercase();
+    kin.iter().any(|kin| version.starts_with(kin))
+}
+
 /// `net.lundman` of `net.lundman.zfs`.
 fn vendor(identifier: &str) -> Option<String> {
     let (vendor, _) = identifier.rsplit_once('.')?;
@@ -46,6 +71,17 @@ fn vendor(identifier: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_debug_kit_is_promised_for_a_telephone() {
+        let of = |version: &str| Machine {
+            os_version: Some(version.to_owned()),
+            ..Machine::default()
+        };
+        assert!(is_no_mac(&of("iPhone OS 16.2 (20C65)")));
+        assert!(!is_no_mac(&of("macOS 13.0 (22A380)")));
+        assert!(!is_no_mac(&Machine::default()));
+    }
 
     #[test]
     fn the_vendor_is_the_start_of_the_identifier() {

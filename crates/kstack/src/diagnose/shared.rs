@@ -46,17 +46,17 @@ impl SharedBy {
 
 /// What at least two busy threads wait for; the thing most wait for first.
 ///
-/// Where the report records waits, these tell. Where it records none, equal
-/// wait events and equal functions below the wait primitive are all there is.
+/// Where the wait of a thread is recorded, the record tells. Where it is not, as in older reports and
+/// for a thread that sleeps until it is woken, equal wait events and equal functions below the wait
+/// primitive are all there is.
 pub(crate) fn shared(threads: &Threads<'_>, labels: &Labels, waits: &Waits) -> Vec<SharedWait> {
     let mut groups: BTreeMap<SharedBy, Vec<ThreadIndex>> = BTreeMap::new();
-    let are_recorded = waits.are_recorded();
     for (index, thread) in threads.all.iter().enumerate() {
         if thread.idle.is_some() {
             continue;
         }
         let mut put = |by| groups.entry(by).or_default().push(index);
-        if are_recorded {
+        if waits.has_record(index) {
             if let Some(by) = object(waits, thread.process_index, index) {
                 put(by);
             }
@@ -69,8 +69,8 @@ pub(crate) fn shared(threads: &Threads<'_>, labels: &Labels, waits: &Waits) -> V
         if let Some(event) = thread.thread.wait_event {
             put(SharedBy::Event(event));
         }
-        if let Some((kind, Some(below))) = thread.wait_by_name(labels) {
-            put(SharedBy::Function(kind, below));
+        if let Some((kind, function)) = thread.wait_by_name(labels).zip(thread.waits_in(labels)) {
+            put(SharedBy::Function(kind, function));
         }
     }
     let mut groups: Vec<SharedWait> = groups

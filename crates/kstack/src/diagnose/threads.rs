@@ -126,12 +126,22 @@ impl ThreadEntry<'_> {
         Some(state.contains(ThreadState::WAIT) && !state.contains(ThreadState::RUN))
     }
 
-    /// What the names of the innermost frames say it waits for, and the frame that asked for it: the first
-    /// that is neither the scheduler nor a wait.
+    /// What the names of the innermost frames say it waits for.
     #[must_use]
-    pub fn wait_by_name(&self, labels: &Labels) -> Option<(WaitKind, Option<LabelId>)> {
-        let (at, kind) = self.outermost_wait(labels)?;
-        Some((kind, self.kernel.get(at + 1).copied()))
+    pub fn wait_by_name(&self, labels: &Labels) -> Option<WaitKind> {
+        let (_, kind) = self.outermost_wait(labels)?;
+        Some(kind)
+    }
+
+    /// The kernel function in which it waits, when one is known: a function of the kernel that has no name
+    /// may be any.
+    #[must_use]
+    pub(crate) fn waits_in(&self, labels: &Labels) -> Option<LabelId> {
+        let (side, at) = self.waits_at(labels)?;
+        let id = self.label(side, at).filter(|_| side == Side::Kernel)?;
+        let label = labels.get(id)?;
+        let is_told = label.name().is_some() || is_of_a_kext(label);
+        (label.is_meaningful() && is_told).then_some(id)
     }
 
     /// The wait primitive that says best what is waited for: a condition variable sleeps in `msleep`, so it
@@ -150,9 +160,9 @@ impl ThreadEntry<'_> {
     /// it is the frame of the kext.
     #[must_use]
     pub fn waits_at(&self, labels: &Labels) -> Option<(Side, usize)> {
-        let is_kext = |label: &Label| matches!(label.owner, Owner::Kext | Owner::AppleKext);
-        let is_told =
-            |label: &&Label| label.is_meaningful() && (label.name().is_some() || is_kext(label));
+        let is_told = |label: &&Label| {
+            label.is_meaningful() && (label.name().is_some() || is_of_a_kext(label))
+        };
         let rest = self.kernel.iter().enumerate().skip(self.machinery);
         let mut candidates = rest.filter_map(|(at, id)| Some((at, labels.get(*id)?)));
         let first = candidates.clone().find(|(_, label)| label.is_meaningful());
@@ -206,6 +216,10 @@ fn machinery(kernel: &[LabelId], labels: &Labels) -> usize {
         }
     }
     count
+}
+
+fn is_of_a_kext(label: &Label) -> bool {
+    matches!(label.owner, Owner::Kext | Owner::AppleKext)
 }
 
 /// Where no kernel was given its frames lie nowhere.

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use kstack_model::{Process, Report, Turnstile, WaitInfo, WaitType, WaitsFor};
 
+use super::services::Services;
 use super::threads::{ThreadIndex, Threads};
 
 /// Somebody who is waited for.
@@ -17,6 +18,8 @@ pub enum Node {
     LostThread(u64),
     /// A process that is not in the report, by pid.
     LostProcess(i32),
+    /// A service whose process is not known; an index into [`Waits::services`].
+    Service(usize),
     /// The kernel.
     Kernel,
 }
@@ -63,6 +66,8 @@ pub struct Waits {
     pub turnstile: Vec<Option<Turnstile>>,
     /// Who waits for whom; the edges of one thread together, the surest first.
     pub edges: Vec<WaitEdge>,
+    /// Services that threads wait on.
+    pub services: Vec<String>,
     /// Where the edges of each thread start; one more than there are threads.
     starts: Vec<usize>,
     /// Records of threads that are not in the report, and second records of one thread.
@@ -94,6 +99,7 @@ impl Waits {
             waits.edges.extend(edges);
         }
         waits.starts.push(waits.edges.len());
+        waits.services = nodes.services.names;
         waits
     }
 
@@ -101,6 +107,13 @@ impl Waits {
     #[must_use]
     pub fn are_recorded(&self) -> bool {
         self.info.iter().any(Option::is_some) || self.turnstile.iter().any(Option::is_some)
+    }
+
+    /// Whether the report records what a thread waits for.
+    #[must_use]
+    pub fn has_record(&self, thread: ThreadIndex) -> bool {
+        let info = self.info.get(thread).is_some_and(Option::is_some);
+        info || self.turnstile.get(thread).is_some_and(Option::is_some)
     }
 
     /// For whom a thread waits, the surest first.
@@ -145,6 +158,9 @@ impl Waits {
                 via: Via::Turnstile(turnstile),
             });
         }
+        if edges.is_empty() {
+            edges.extend(nodes.service_edge(from, info, turnstile));
+        }
         edges.sort_by_key(|edge| edge.strength);
         edges
     }
@@ -165,6 +181,7 @@ fn keep<T>(records: &mut [Option<T>], thread: Option<ThreadIndex>, record: T) ->
 struct Nodes<'a> {
     threads: &'a Threads<'a>,
     by_pid: HashMap<u32, usize>,
+    services: Services,
 }
 
 impl<'a> Nodes<'a> {
@@ -176,7 +193,41 @@ impl<'a> Nodes<'a> {
                 by_pid.entry(pid.unsigned_abs()).or_insert(index);
             }
         }
-        Nodes { threads, by_pid }
+        Nodes {
+            threads,
+            by_pid,
+            services: Services::of(report),
+        }
+    }
+
+    /// The wait of a thread whose records name nobody, for the service behind the port.
+    fn service_edge(
+        &self,
+        from: ThreadIndex,
+        info: Option<WaitInfo>,
+        turnstile: Option<Turnstile>,
+    ) -> Option<WaitEdge> {
+        let process = self.threads.get(from)?.process_index;
+        let services = &self.services;
+        let of_wait = info.and_then(|info| {
+            let service = services.asked_by_wait(process, &info)?;
+            Some((service, Via::Wait(info)))
+        });
+        let (service, via) = of_wait.or_else(|| {
+            let turnstile = turnstile?;
+            let service = services.asked_by_turnstile(process, &turnstile)?;
+            Some((service, Via::Turnstile(turnstile)))
+        })?;
+        let to = match services.offered_by(service) {
+            Some(process) => Node::Process(process),
+            None => Node::Service(service),
+        };
+        (!self.is_own_process(from, to)).then_some(WaitEdge {
+            from,
+            to,
+            strength: Strength::Weak,
+            via,
+        })
     }
 
     fn of_wait(&self, info: &WaitInfo) -> Option<(Node, Strength)> {

@@ -116,11 +116,17 @@ impl Diagnosis<'_> {
         let object = |wait| self.object(edge.from, wait);
         match (&edge.via, edge.strength) {
             (Via::Wait(info), Strength::Certain) => match edge.to {
-                Node::Process(_) | Node::LostProcess(_) => format!("waits for the end of {whom}"),
+                Node::Process(_) | Node::LostProcess(_) => {
+                    format!("waits for the end of {}", self.whose_turn(edge.to))
+                }
                 _ => format!("waits for {}, owned by {whom}", object(info)),
             },
             (Via::Wait(info), _) if info.wait_type == WaitType::SEMAPHORE => {
                 format!("waits for {}, to be answered by {whom}", object(info))
+            }
+            // The service is part of what is waited for.
+            (Via::Wait(info), _) if matches!(edge.to, Node::Service(_)) => {
+                format!("waits for {}", object(info))
             }
             (Via::Wait(info), _) => {
                 format!("waits for {}, served by {whom}", object(info))
@@ -171,7 +177,23 @@ impl Diagnosis<'_> {
             },
             Node::LostThread(id) => format!("thread {id:#x}, not captured"),
             Node::LostProcess(pid) => format!("the process with PID {pid}, not captured"),
+            Node::Service(index) => match self.waits.services.get(index) {
+                Some(name) => format!("the service {name}"),
+                None => "a service".to_owned(),
+            },
             Node::Kernel => "the kernel".to_owned(),
+        }
+    }
+
+    /// Who it is that all wait for: the same, a process as a whole.
+    #[must_use]
+    pub fn whose_turn(&self, node: Node) -> String {
+        match node {
+            Node::Process(index) => {
+                let process = self.trace.report.processes.get(index);
+                process.map_or_else(|| "a process".to_owned(), process_in_words)
+            }
+            _ => self.node(node),
         }
     }
 
@@ -233,12 +255,12 @@ impl Diagnosis<'_> {
         let by_name = entry.wait_by_name(&self.labels);
         let event = entry.thread.wait_event;
         match (by_name, event) {
-            (Some((kind, _)), Some(event)) => Some(format!(
+            (Some(kind), Some(event)) => Some(format!(
                 "waits for {} (told by its frames), event {event}{}",
                 kind.in_words(),
                 self.lies_in(event)
             )),
-            (Some((kind, _)), None) => Some(format!(
+            (Some(kind), None) => Some(format!(
                 "waits for {} (told by its frames)",
                 kind.in_words()
             )),

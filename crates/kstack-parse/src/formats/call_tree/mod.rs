@@ -4,6 +4,7 @@
 //! an image, an address in brackets; the depth is the column of the count.
 //! spindump adds the kernel's frames, sample has none.
 
+mod blocked;
 mod fields;
 mod images;
 mod kernel_images;

@@ -2,6 +2,7 @@
 
 use kstack_model::{Basis, Fact, Position, Process, Report, Side, Thread};
 
+use super::blocked::{self, Blocked};
 use super::fields;
 use super::images::ImageRow;
 use super::kernel_images::KernelImages;
@@ -296,10 +297,16 @@ impl Reader {
         let Some((mut thread, tree)) = self.thread.take() else {
             return;
         };
+        let samples = tree.expected();
         let (stacks, notes) = tree.finish(&mut self.budget);
         thread.stacks = stacks;
         self.report.notes.extend(notes);
         if let Some(process) = &mut self.process {
+            match blocked::all_the_time(&thread, samples) {
+                Some(Blocked::Wait(wait)) => process.waits.push(wait),
+                Some(Blocked::Turnstile(turnstile)) => process.turnstiles.push(turnstile),
+                None => {}
+            }
             process.threads.push(thread);
         }
     }

@@ -51,6 +51,11 @@ impl Tree {
         }
     }
 
+    /// How many samples the thread says it has.
+    pub(super) fn expected(&self) -> Option<u64> {
+        self.expected
+    }
+
     /// Adds the next line.
     pub(super) fn push(&mut self, node: Node, side: Side, position: Position, budget: &mut Budget) {
         self.notice_lost_indentation(&node, position);

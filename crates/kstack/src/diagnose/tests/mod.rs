@@ -7,8 +7,8 @@ mod telling;
 mod waiting;
 
 use kstack_model::{
-    Address, Fact, Frame, FrameKind, PortLabelId, Process, Report, Said, Side, Stack, Thread,
-    ThreadRole, ThreadState, Turnstile, WaitInfo, WaitType,
+    Address, Fact, Frame, FrameKind, PortLabel, PortLabelId, Process, Report, Said, Side, Stack,
+    Thread, ThreadRole, ThreadState, Turnstile, WaitInfo, WaitType,
 };
 
 use crate::resolve::Trace;
@@ -84,6 +84,20 @@ impl Hang {
         self
     }
 
+    /// The port of the last wait record is that of a service; with `flags` 1 the wait is for an answer.
+    pub(super) fn labelled(mut self, service: &str, flags: u32) -> Hang {
+        let process = self.last();
+        let id = 1 + u64::try_from(process.port_labels.len()).unwrap();
+        let wait = process.waits.last_mut().unwrap();
+        (wait.port_label, wait.flags) = (PortLabelId::Id(id), flags);
+        process.port_labels.push(PortLabel {
+            id,
+            name: Some(service.to_owned()),
+            ..PortLabel::default()
+        });
+        self
+    }
+
     pub(super) fn trace(self) -> Trace {
         crate::resolve(self.0, &Default::default(), &Default::default())
     }
@@ -94,6 +108,7 @@ impl Hang {
 }
 
 pub(super) const MUTEX: u8 = 0x1;
+pub(super) const PORT_RECEIVE: u8 = 0x2;
 pub(super) const PORT_SET_RECEIVE: u8 = 0x3;
 pub(super) const PORT_SEND: u8 = 0x4;
 pub(super) const SEMAPHORE: u8 = 0x6;

@@ -1,7 +1,7 @@
 //! Who waits for whom.
 
 use super::*;
-use crate::diagnose::{Diagnosis, Node, SharedBy, WaitKind, diagnose};
+use crate::diagnose::{Diagnosis, Node, SharedBy, Strength, WaitKind, diagnose};
 
 const MUTEX_STACK: [&str; 4] = [
     "mach_kernel:thread_block",
@@ -241,4 +241,70 @@ fn a_thread_that_receives_on_a_set_of_ports_is_idle_whatever_its_frames() {
         .waits(PORT_SET_RECEIVE, 0, 0x5)
         .trace();
     assert_eq!(diagnose(&trace).idle[0].threads, 1);
+}
+
+#[test]
+fn the_label_of_a_port_leads_from_who_asks_to_who_offers_the_service() {
+    let ask = "com.example.zfsd";
+    let trace = Hang::default()
+        .process(1, "zfs")
+        .thread(1, &["kernel:ipc_mqueue_receive"])
+        .waits(PORT_RECEIVE, 0x503, 0xa)
+        .labelled(ask, 1)
+        .process(2, "zfsd")
+        .thread(2, &["kernel:ipc_mqueue_receive"])
+        .waits(PORT_RECEIVE, 0x903, 0xb)
+        .labelled(ask, 0)
+        .process(3, "mds")
+        .thread(3, &["kernel:ipc_mqueue_receive"])
+        .waits(PORT_RECEIVE, 0x603, 0xc)
+        .labelled("com.example.lost", 1)
+        .trace();
+    let diagnosis = diagnose(&trace);
+    let to: Vec<Node> = diagnosis.waits.edges.iter().map(|edge| edge.to).collect();
+    assert_eq!(to, [Node::Process(1), Node::Service(1)]);
+    assert!(
+        diagnosis
+            .waits
+            .edges
+            .iter()
+            .all(|edge| edge.strength == Strength::Weak)
+    );
+    let told: Vec<String> = diagnosis
+        .waits
+        .edges
+        .iter()
+        .map(|edge| diagnosis.edge(edge))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "waits for PortReceive 0xa (the answer to a synchronous call) of the service com.example.zfsd, \
+             served by any thread of zfsd (PID 2)",
+            "waits for PortReceive 0xc (the answer to a synchronous call) of the service com.example.lost",
+        ]
+    );
+}
+
+#[test]
+fn a_thread_that_is_not_in_the_records_may_share_its_event() {
+    let event = |thread: &mut Thread| thread.wait_event = Some(Address(0x77));
+    let trace = Hang::default()
+        .process(1, "a")
+        .thread(1, &["kernel:lck_mtx_lock", "zfs:f"])
+        .waits(MUTEX, 9, 0xa)
+        .thread(2, &["kernel:msleep", "zfs:g"])
+        .with(event)
+        .thread(3, &["kernel:msleep", "zfs:h"])
+        .with(event)
+        .trace();
+    let diagnosis = diagnose(&trace);
+    let by_event = diagnosis
+        .shared
+        .iter()
+        .find(|shared| shared.by == SharedBy::Event(Address(0x77)));
+    assert_eq!(
+        by_event.map(|shared| shared.threads.clone()),
+        Some(vec![1, 2])
+    );
 }

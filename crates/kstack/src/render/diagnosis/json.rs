@@ -181,6 +181,9 @@ impl Writer<'_> {
             }
             Node::LostThread(id) => wire::Who::ThreadNotCaptured { id },
             Node::LostProcess(pid) => wire::Who::ProcessNotCaptured { pid },
+            Node::Service(index) => wire::Who::Service {
+                name: self.0.waits.services.get(index).cloned(),
+            },
             Node::Kernel => wire::Who::Kernel,
         }
     }

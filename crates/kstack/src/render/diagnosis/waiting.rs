@@ -50,7 +50,7 @@ pub(in super::super) fn sections(
         writer.shared(
             "Waiting for the same thing, by inference",
             Some(
-                "the report does not record who owns what: threads are put together by equal wait events \
+                "nothing records who owns what these wait for: threads are put together by equal wait events \
                  and by the function below the wait primitive, which proves nothing",
             ),
             &inferred,
@@ -111,7 +111,7 @@ impl Writer<'_> {
 
     fn root(&self, root: &Root, lines: &mut Vec<u8>) -> io::Result<()> {
         let wait = if root.waiters == 1 { "waits" } else { "wait" };
-        let whom = self.diagnosis.node(root.node);
+        let whom = self.diagnosis.whose_turn(root.node);
         let heading = self.style.heading;
         writeln!(
             lines,

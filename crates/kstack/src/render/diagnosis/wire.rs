@@ -64,6 +64,7 @@ pub(super) enum Who {
     Process(Process),
     ThreadNotCaptured { id: u64 },
     ProcessNotCaptured { pid: i32 },
+    Service { name: Option<String> },
     Kernel,
 }
 

@@ -82,7 +82,7 @@ fn verdict(view: &View<'_>) -> Vec<Markup> {
 fn most_wanted(view: &View<'_>) -> Option<Markup> {
     let roots = &view.diagnosis.chains.roots;
     let root = roots.first()?;
-    let whom = view.diagnosis.node(root.node);
+    let whom = view.diagnosis.whose_turn(root.node);
     let waiters = Count(root.waiters, "thread");
     let verb = if root.waiters == 1 { "waits" } else { "wait" };
     Some(html! {
