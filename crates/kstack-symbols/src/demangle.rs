@@ -16,15 +16,25 @@ const LONGEST_RESULT: usize = 0x4000;
 /// kernels mix languages, and C units hold C++ names. Block functions,
 /// clones (`.cold.1`) and schemes not known here pass through unchanged.
 pub(crate) fn demangle(raw: &Arc<str>) -> Arc<str> {
+    demangled(raw).map_or_else(|| Arc::clone(raw), Arc::from)
+}
+
+/// What the programmer wrote; `None` where there is nothing to demangle.
+///
+/// ```
+/// use kstack_symbols::demangled;
+/// assert_eq!(demangled("__ZN10IOWorkLoop10threadMainEv").as_deref(), Some("IOWorkLoop::threadMain()"));
+/// assert_eq!(demangled("_spa_create"), None);
+/// ```
+#[must_use]
+pub fn demangled(raw: &str) -> Option<String> {
     if raw.len() > LONGEST {
-        return Arc::clone(raw);
+        return None;
     }
-    let demangled = match scheme(raw) {
-        Some(Scheme::Cpp(mangled)) => rust(mangled).or_else(|| cpp(mangled)),
-        Some(Scheme::Rust(mangled)) => rust(mangled),
-        None => None,
-    };
-    demangled.map_or_else(|| Arc::clone(raw), Arc::from)
+    match scheme(raw)? {
+        Scheme::Cpp(mangled) => rust(mangled).or_else(|| cpp(mangled)),
+        Scheme::Rust(mangled) => rust(mangled),
+    }
 }
 
 enum Scheme<'a> {

@@ -69,6 +69,7 @@ pub use callsites::{After, CallSites, Code, Entries, Reach, Target};
 pub use classes::{NamedBy, Slot, Virtual};
 pub use collection::Collection;
 pub use data::Datum;
+pub use demangle::demangled;
 pub use error::{SymbolError, SymbolErrorKind};
 pub use index::{Index, Indexed};
 pub use made::Made;

@@ -172,12 +172,20 @@ enum FunctionPart<'a> {
 impl From<FunctionPart<'_>> for Function {
     fn from(part: FunctionPart<'_>) -> Function {
         match part {
-            FunctionPart::Named(name) => Function::Named(roles::bare(name).to_owned()),
-            FunctionPart::After(name) => Function::After(roles::bare(name).to_owned()),
+            FunctionPart::Named(name) => Function::Named(plain(name)),
+            FunctionPart::After(name) => Function::After(plain(name)),
             FunctionPart::Offset(offset) => Function::Offset(offset),
             FunctionPart::Address(address) => Function::Address(address),
             FunctionPart::Unknown => Function::Unknown,
         }
+    }
+}
+
+/// A report prints C++ names as the linker has them, symbol files give them as they were written.
+fn plain(name: &str) -> String {
+    match kstack_symbols::demangled(name) {
+        Some(written) => roles::bare(&written).to_owned(),
+        None => roles::bare(name).to_owned(),
     }
 }
 

@@ -258,3 +258,46 @@ fn a_hang_has_the_same_fingerprint_with_and_without_the_kernels_symbols() {
     assert!(hash(&with).is_some());
     assert_eq!(hash(&with), hash(&stack("kernel:")));
 }
+
+#[test]
+fn a_report_that_prints_names_as_the_linker_has_them_has_the_fingerprint_of_its_symbol_files() {
+    let said = |inner: &str, outer: &str| {
+        let stack = ["kernel:panic", inner, outer];
+        hash(
+            &Hang::default()
+                .process(0, "kernel_task")
+                .thread(1, &stack)
+                .panicked()
+                .trace(),
+        )
+    };
+    let written = said("IOKit:IOWorkLoop::threadMain()", "zfs:Pool::open(int)");
+    assert!(written.is_some());
+    assert_eq!(
+        said(
+            "IOKit:__ZN10IOWorkLoop10threadMainEv",
+            "zfs:__ZN4Pool4openEi"
+        ),
+        written
+    );
+}
+
+#[test]
+fn a_double_fault_is_told_where_it_happened_and_not_in_its_handler() {
+    let stack = [
+        "kernel:_panic",
+        "kernel:_panic_64",
+        "kernel:_hndl_double_fault",
+        "zfs:_arc_read",
+    ];
+    let trace = Hang::default()
+        .process(0, "kernel_task")
+        .thread(1, &stack)
+        .panicked()
+        .trace();
+    let doing = diagnose(&trace).doing(0);
+    assert!(
+        doing.contains(&"at arc_read (in zfs)".to_owned()),
+        "{doing:?}"
+    );
+}
