@@ -1,8 +1,11 @@
 //! What one frame shows: its name, where it lies, and how far that can be trusted.
 
-use kstack_model::{Address, At, Frame, ImageOffset, Said};
-use kstack_symbols::{Certainty, Excerpt, Made, Named, SourceFrame, Virtual};
+use std::borrow::Cow;
 
+use kstack_model::{Address, At, Frame, ImageOffset, Said};
+use kstack_symbols::{Certainty, Excerpt, Made, Named, SourceFrame, Virtual, demangled};
+
+use super::RenderOptions;
 use super::document::Document;
 use crate::resolve::{Contradiction, Resolution, SpaceId, TraceImage, Why};
 
@@ -40,7 +43,7 @@ pub(crate) struct FrameLine<'a> {
 pub(crate) enum Title<'a> {
     /// A function.
     Function {
-        name: &'a str,
+        name: Cow<'a, str>,
         image: Option<&'a str>,
         offset: Option<u64>,
     },
@@ -245,7 +248,7 @@ impl<'a> Found<'a, '_> {
                     offset,
                 },
                 Certainty::Inside | Certainty::Unnamed => Title::Function {
-                    name,
+                    name: name.into(),
                     image: Some(image_name),
                     offset: Some(offset),
                 },
@@ -321,7 +324,7 @@ impl<'a> Found<'a, '_> {
         }
         lines.push(Line::Frame(FrameLine {
             title: Title::Function {
-                name,
+                name: as_written(name, &self.document.options),
                 image,
                 offset: said.offset,
             },
@@ -333,6 +336,15 @@ impl<'a> Found<'a, '_> {
             },
         }));
     }
+}
+
+/// A name that the artefact prints, for a reader: C++ as it was written, unless the artefact is shown as it is.
+fn as_written<'a>(name: &'a str, options: &RenderOptions) -> Cow<'a, str> {
+    let written = match options.raw_names || options.as_read {
+        true => None,
+        false => demangled(name),
+    };
+    written.map_or(Cow::Borrowed(name), Cow::Owned)
 }
 
 /// The name of a function in the source.

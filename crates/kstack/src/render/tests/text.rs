@@ -210,6 +210,27 @@ fn a_said_name_fills_in_where_only_the_start_of_the_function_is_known_and_fits()
 }
 
 #[test]
+fn a_cpp_name_that_only_the_report_has_reads_as_it_was_written() {
+    let said = || {
+        let start_only = kstack_symbols::Named {
+            certainty: kstack_symbols::Certainty::Unnamed,
+            ..named("sub_4")
+        };
+        let frame = Answer::named(1, SPL, 0x10, 12, start_only);
+        sample::one(vec![frame.said("__ZN6IOPool4waitEi", 12)])
+    };
+    let shown = |options: RenderOptions| stack_of(&said(), &options);
+    assert!(
+        shown(RenderOptions::default()).starts_with("IOPool::wait(int) (in net.lundman.spl) + 12")
+    );
+    let raw_names = RenderOptions {
+        raw_names: true,
+        ..RenderOptions::default()
+    };
+    assert!(shown(raw_names).starts_with("__ZN6IOPool4waitEi (in net.lundman.spl) + 12"));
+}
+
+#[test]
 fn a_name_from_another_build_is_marked_at_every_frame() {
     let found = || Answer::named(1, SPL, 0x10, 12, named("arc_read"));
     let mut trace = sample::one(vec![found(), found()]);
