@@ -3,7 +3,7 @@
 //! All of them print one zone a line. `zprint(1)` puts the name first and its
 //! numbers in a fixed order, with K and M behind some; the macros put the
 //! address of the zone first, and a line of titles says which number is which
-//! (xnu-2050 `kgmacros`; xnu-4903 and xnu-11417, `tools/lldbmacros/memory.py`).
+//! (`kgmacros` of xnu-1228 to xnu-2050; xnu-4903 and xnu-11417, `tools/lldbmacros/memory.py`).
 
 #[cfg(test)]
 mod tests;
@@ -11,7 +11,7 @@ mod tests;
 use kstack_model::{Note, Position};
 
 use crate::error::ParseError;
-use crate::lines::lines;
+use crate::lines::{Line, lines};
 
 /// One zone.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -56,10 +56,18 @@ pub fn read(bytes: &[u8]) -> Result<Zones, ParseError> {
     let text = String::from_utf8_lossy(bytes);
     let mut zones = Zones::default();
     let mut titles: Option<Titles> = None;
-    for line in lines(&text) {
+    let all: Vec<Line<'_>> = lines(&text).collect();
+    for (at, line) in all.iter().enumerate() {
         if let Some(found) = Titles::of(line.text) {
             titles = Some(found);
             continue;
+        }
+        if let Some(titles) = &mut titles
+            && titles.radix == Radix::Unknown
+            && line.text.trim_start().starts_with("0x")
+        {
+            let rest = all.get(at..).unwrap_or_default();
+            titles.radix = titles.radix_of(rest.iter().map(|line| line.text));
         }
         let row = match &titles {
             Some(titles) if line.text.trim_start().starts_with("0x") => titles.row(line.text),
@@ -92,6 +100,22 @@ struct Titles {
     in_use: usize,
     size: usize,
     most: Option<usize>,
+    /// Bytes of one chunk, whole pages.
+    chunk: Option<usize>,
+    /// What the sizes are written in.
+    radix: Radix,
+    /// Whether the flags follow the name, without a title of their own.
+    flags_last: bool,
+}
+
+/// What the sizes of a table are written in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Radix {
+    Decimal,
+    /// Hexadecimal without `0x`, as gdb's macros print them.
+    Hexadecimal,
+    /// Its rows have to tell.
+    Unknown,
 }
 
 impl Titles {
@@ -104,6 +128,7 @@ impl Titles {
         if words.next() != Some("ZONE") || !text.trim_end().ends_with("NAME") {
             return None;
         }
+        let flags_last = !words.clone().any(|word| word == "FLAGS");
         let words: Vec<&str> = words
             .take_while(|word| !matches!(*word, "FLAGS" | "NAME"))
             .collect();
@@ -120,6 +145,9 @@ impl Titles {
                 in_use: words.iter().rposition(|word| *word == "ALLOC")?,
                 size,
                 most: None,
+                chunk: None,
+                radix: Radix::Decimal,
+                flags_last: false,
             });
         }
         Some(Titles {
@@ -128,24 +156,69 @@ impl Titles {
             in_use: column(&["ALLOC_ELTS", "COUNT"])?,
             size: column(&["TOT_SZ", "CUR_SZ"])?,
             most: column(&["MAX_SZ"]),
+            chunk: column(&["ALLOC_SZ"]),
+            radix: match flags_last {
+                true => Radix::Unknown,
+                false => Radix::Decimal,
+            },
+            flags_last,
         })
+    }
+
+    /// gdb's macros print sizes as `35f000`. A table is all in one: a letter tells, or a chunk that is no
+    /// whole number of pages when it is read as decimal.
+    fn radix_of<'a>(&self, rows: impl Iterator<Item = &'a str>) -> Radix {
+        let rows = rows
+            .map(str::trim_start)
+            .take_while(|row| !row.starts_with("ZONE"))
+            .filter(|row| row.starts_with("0x"));
+        for row in rows {
+            let column = |at: Option<usize>| row.split_whitespace().skip(1).nth(at?);
+            let sizes = [
+                column(Some(self.size)),
+                column(self.most),
+                column(self.chunk),
+            ];
+            let mut sizes = sizes.into_iter().flatten();
+            let has_letter = |word: &str| {
+                let mut bytes = word.bytes();
+                bytes.all(|byte| byte.is_ascii_hexdigit())
+                    && !word.bytes().all(|byte| byte.is_ascii_digit())
+            };
+            let is_odd = column(self.chunk)
+                .and_then(number)
+                .is_some_and(|chunk| !chunk.is_multiple_of(PAGE));
+            if sizes.any(has_letter) || is_odd {
+                return Radix::Hexadecimal;
+            }
+        }
+        Radix::Decimal
     }
 
     fn row(&self, text: &str) -> Row {
         let mut words = text.split_whitespace().skip(1);
         let mut numbers = Vec::new();
-        for _ in 0..self.columns {
+        let sizes = [Some(self.size), self.most, self.chunk];
+        for column in 0..self.columns {
             let Some(word) = words.next() else {
                 return Row::Odd("fewer columns than the titles say");
             };
+            let is_hex = self.radix == Radix::Hexadecimal && sizes.contains(&Some(column));
             // Some of the macros put brackets around the numbers of one chunk.
-            let Some(value) = number(word.trim_matches(['(', ')'])) else {
+            let value = match is_hex {
+                true => u64::from_str_radix(word, 16).ok(),
+                false => number(word.trim_matches(['(', ')'])),
+            };
+            let Some(value) = value else {
                 return Row::Odd("a column that is no number");
             };
             numbers.push(value);
         }
         let at = |column: usize| numbers.get(column).copied().unwrap_or_default();
-        let (flags, name) = flags_and_name(words);
+        let (flags, name) = match self.flags_last {
+            true => name_and_flags(words),
+            false => flags_and_name(words),
+        };
         if name.is_empty() {
             return Row::Odd("no name");
         }
@@ -160,15 +233,26 @@ impl Titles {
     }
 }
 
+/// The name, and behind it its flags, as gdb's macros print them: `kalloc.128 CX`.
+fn name_and_flags<'a>(words: impl Iterator<Item = &'a str>) -> (String, String) {
+    let mut words: Vec<&str> = words.collect();
+    let flags = match words.as_slice() {
+        [_, .., last] if last.chars().all(is_flag) => words.pop().unwrap_or_default(),
+        _ => "",
+    };
+    (flags.to_owned(), words.join(" "))
+}
+
+fn is_flag(c: char) -> bool {
+    c.is_ascii_uppercase() || "$@*%".contains(c)
+}
+
 /// Flags are letters and signs of their own, in groups; the name is what follows.
 fn flags_and_name<'a>(words: impl Iterator<Item = &'a str>) -> (String, String) {
     let mut flags = String::new();
     let mut name: Vec<&str> = Vec::new();
     for word in words {
-        let is_flags = word
-            .chars()
-            .all(|c| c.is_ascii_uppercase() || "$@*%".contains(c));
-        if name.is_empty() && is_flags {
+        if name.is_empty() && word.chars().all(is_flag) {
             flags.push_str(word);
         } else if word.starts_with("(max:") || word.starts_with("(sequester:") {
             break;
@@ -182,6 +266,9 @@ fn flags_and_name<'a>(words: impl Iterator<Item = &'a str>) -> (String, String) 
     }
     (flags, name.join(" "))
 }
+
+/// The smallest page of a Mac.
+const PAGE: u64 = 0x1000;
 
 /// Numbers behind the name: element, current and greatest size, current and greatest count, in use,
 /// and of one chunk its size and count.

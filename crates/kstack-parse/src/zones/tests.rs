@@ -74,9 +74,38 @@ fn the_macros_say_in_their_titles_which_number_is_which() {
     assert_eq!(lldb[0], zone("zones", 592, 143, 90112, None));
     assert_eq!(lldb[1], zone("vm objects", 128, 12000, 1_572_864, None));
     let gdb = without_flags(KGMACROS);
+    assert_eq!(gdb[0], zone("zones", 592, 143, 90112, Some(121_856)));
+}
+
+#[test]
+fn gdb_prints_sizes_as_hexadecimal_without_saying_so_and_flags_behind_the_name() {
+    let of = |rows: &str| {
+        let titles = KGMACROS.lines().next().unwrap();
+        read(format!("{titles}\n{rows}").as_bytes()).unwrap()
+    };
+    let zones = of(
+        "0xffffff8002a89250  9981  9c000  bd270  64  1000  77002  67021 vm objects CX\n\
+         0xffffff8002a894a0  3  1000  3000  592  1000  3  0 zones X",
+    );
+    assert_eq!(zones.notes, []);
+    let told = |zone: &Zone| (zone.name.clone(), zone.flags.clone(), zone.size, zone.most);
     assert_eq!(
-        (gdb[0].element, gdb[0].in_use, gdb[0].most),
-        (592, 143, Some(121_856))
+        zones.zones.iter().map(told).collect::<Vec<_>>(),
+        [
+            (
+                "vm objects".to_owned(),
+                "CX".to_owned(),
+                0x9c000,
+                Some(0xbd270)
+            ),
+            ("zones".to_owned(), "X".to_owned(), 0x1000, Some(0x3000)),
+        ]
+    );
+    // No letter tells here, but a chunk is a whole number of pages.
+    let zones = of("0xffffff8002a89250  64  1000  2000  64  1000  70  6 kalloc.64 CX");
+    assert_eq!(
+        (zones.zones[0].size, zones.zones[0].most),
+        (0x1000, Some(0x2000))
     );
 }
 
