@@ -75,6 +75,13 @@ pub(crate) struct InputArgs {
     #[arg(long, value_name = "NAME")]
     pub(crate) input_format: Option<String>,
 
+    #[command(flatten)]
+    pub(crate) listings: ListingArgs,
+}
+
+/// What tells where images lay, beside the report.
+#[derive(Args, Debug)]
+pub(crate) struct ListingArgs {
     /// A kextstat or `kmutil showloaded` listing of the same boot; repeatable
     #[arg(long, value_name = "FILE")]
     pub(crate) kextstat: Vec<PathBuf>,

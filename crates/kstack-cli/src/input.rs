@@ -11,7 +11,7 @@ use kstack::parse::{FORMATS, Format, Limits, join, parse, parse_as};
 use kstack::resolve::UnusedFile;
 use kstack::symbols::{CacheUse, Request, Role, SymbolSet, SymbolSource};
 
-use crate::args::{InputArgs, SymbolArgs};
+use crate::args::{InputArgs, ListingArgs, SymbolArgs};
 use crate::exit::InputError;
 use crate::stats::Stats;
 use crate::{output, places, progress};
@@ -60,7 +60,12 @@ pub(crate) struct Unjoined {
 
 /// Reads a report and the listings beside it.
 pub(crate) fn read_all(path: &Path, args: &InputArgs) -> anyhow::Result<Unjoined> {
-    let mut reports = read(path, args.input_format.as_deref())?;
+    let reports = read(path, args.input_format.as_deref())?;
+    beside(reports, &args.listings)
+}
+
+/// Some reports with the slide and the listings that are given beside them.
+pub(crate) fn beside(mut reports: Vec<Report>, args: &ListingArgs) -> anyhow::Result<Unjoined> {
     if let Some(slide) = args.kernel_slide {
         for report in &mut reports {
             state_slide(report, Slide(slide));
@@ -126,7 +131,7 @@ fn name(path: &Path, number: usize, of: usize) -> String {
 
 /// The images that the listings tell of, without a report.
 pub(crate) fn listings_alone(args: &InputArgs) -> anyhow::Result<Unjoined> {
-    let listings = listings(args)?;
+    let listings = listings(&args.listings)?;
     let mut images = Report::default();
     let mut filled = listings
         .iter()
@@ -140,7 +145,7 @@ pub(crate) fn listings_alone(args: &InputArgs) -> anyhow::Result<Unjoined> {
     })
 }
 
-fn listings(args: &InputArgs) -> anyhow::Result<Vec<(PathBuf, Report)>> {
+fn listings(args: &ListingArgs) -> anyhow::Result<Vec<(PathBuf, Report)>> {
     let mut listings = Vec::new();
     for path in &args.kextstat {
         let read = read(path, Some("kextstat"))?;

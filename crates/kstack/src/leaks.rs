@@ -1,19 +1,18 @@
 //! Who allocated what a zone log holds.
 
-use std::collections::BTreeMap;
+use std::cmp::Reverse;
 
-use kstack_model::{Side, Stack};
+use foldhash::{HashMap, HashSet};
+use kstack_model::{Frame, Side, Stack};
 
-use crate::diagnose::{Label, LabelId, Labeller, Labels};
-use crate::resolve::Trace;
+use crate::diagnose::{Function, Label, Labeller, plain};
+use crate::resolve::{Resolution, SpaceId, Trace};
 
 /// The records of a zone log by stack and by function.
 #[derive(Debug, Default)]
 pub struct Leaks<'a> {
     /// Records of each kind, allocations first.
     pub kinds: Vec<LeakKind<'a>>,
-    /// What the frames are called.
-    pub labels: Labels,
 }
 
 /// The records of one kind: allocations, or frees.
@@ -25,17 +24,22 @@ pub struct LeakKind<'a> {
     pub records: u64,
     /// Backtraces with how many records have them; the most common first.
     pub stacks: Vec<(&'a Stack, u64)>,
-    /// Functions with how many records have them in their backtrace; the most common first.
-    pub functions: Vec<(LabelId, u64)>,
+    /// Functions, inlined ones too, with how many records have them in their backtrace; the most common
+    /// first: `zfs_kmem_alloc (in zfs)`.
+    pub functions: Vec<(String, u64)>,
 }
 
 impl<'a> Leaks<'a> {
     /// Counts the records of a trace that was read from a zone log.
     ///
-    /// A function counts once for each record, however often a recursion repeats it.
+    /// A function counts once for each record, however often a recursion repeats it and whether it was
+    /// inlined or not.
     #[must_use]
     pub fn of(trace: &'a Trace) -> Leaks<'a> {
-        let mut labeller = Labeller::new(trace);
+        let mut namer = Namer {
+            trace,
+            labeller: Labeller::new(trace),
+        };
         let mut leaks = Leaks::default();
         for (index, process) in trace.report.processes.iter().enumerate() {
             for thread in &process.threads {
@@ -45,52 +49,84 @@ impl<'a> Leaks<'a> {
                     stacks: Vec::new(),
                     functions: Vec::new(),
                 };
-                let mut functions: BTreeMap<LabelId, u64> = BTreeMap::new();
-                for stack in thread
-                    .stacks
-                    .iter()
-                    .filter(|stack| stack.side == Side::Kernel)
-                {
-                    let frames = stack.frames.iter();
-                    let mut labels: Vec<LabelId> = frames
-                        .map(|frame| labeller.label(index, stack.side, frame))
-                        .collect();
-                    labels.sort_unstable();
-                    labels.dedup();
-                    for label in labels {
-                        let count = functions.entry(label).or_default();
+                // The innermost first of those that are equally common: that is how a stack is read.
+                let mut functions: HashMap<String, (u64, usize)> = HashMap::default();
+                let of_kernel = |stack: &&Stack| stack.side == Side::Kernel;
+                for stack in thread.stacks.iter().filter(of_kernel) {
+                    for name in namer.functions(index, stack) {
+                        let next = functions.len();
+                        let (count, _) = functions.entry(name).or_insert((0, next));
                         *count = count.saturating_add(stack.samples);
                     }
                     kind.records = kind.records.saturating_add(stack.samples);
                     kind.stacks.push((stack, stack.samples));
                 }
-                kind.stacks
-                    .sort_by_key(|(_, count)| std::cmp::Reverse(*count));
-                kind.functions = functions.into_iter().collect();
-                kind.functions
-                    .sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+                kind.stacks.sort_by_key(|(_, count)| Reverse(*count));
+                let mut functions: Vec<(String, (u64, usize))> = functions.into_iter().collect();
+                functions.sort_by_key(|(_, (count, first))| (Reverse(*count), *first));
+                let functions = functions.into_iter();
+                kind.functions = functions.map(|(name, (count, _))| (name, count)).collect();
                 leaks.kinds.push(kind);
             }
         }
-        leaks.labels = labeller.finish();
         leaks
     }
+}
 
-    /// What a function is called: `zfs_kmem_alloc (in zfs)`.
-    #[must_use]
-    pub fn function(&self, id: LabelId) -> String {
-        self.labels.get(id).map(Label::in_words).unwrap_or_default()
+struct Namer<'a> {
+    trace: &'a Trace,
+    labeller: Labeller<'a>,
+}
+
+impl<'a> Namer<'a> {
+    /// The functions of a stack, each once, innermost first.
+    fn functions(&mut self, process: usize, stack: &'a Stack) -> Vec<String> {
+        let mut names: Vec<String> = Vec::new();
+        for frame in &stack.frames {
+            let id = self.labeller.label(process, stack.side, frame);
+            let Some(label) = self.labeller.get(id) else {
+                continue;
+            };
+            let inlined = self.inlined(process, stack.side, frame).map(|name| {
+                let function = Function::Named(plain(name));
+                Label {
+                    function,
+                    ..label.clone()
+                }
+                .in_words()
+            });
+            names.extend(inlined);
+            names.push(label.in_words());
+        }
+        let mut seen = HashSet::default();
+        names.retain(|name| seen.insert(name.clone()));
+        names
+    }
+
+    /// Names of the functions inlined at a frame, innermost first.
+    fn inlined(&self, process: usize, side: Side, frame: &Frame) -> impl Iterator<Item = &'a str> {
+        let found = self.trace.resolution(SpaceId::of(side, process), frame);
+        let frames = match found {
+            Resolution::Named { named, .. } => named.frames.as_slice(),
+            Resolution::ImageOnly { .. } | Resolution::Nowhere { .. } => &[],
+        };
+        // The last is the function itself.
+        let inlined = frames.split_last().map_or(&[][..], |(_, inlined)| inlined);
+        inlined
+            .iter()
+            .filter_map(|inlined| inlined.function.as_deref())
     }
 }
 
 impl LeakKind<'_> {
-    /// A count as a share of the records, in tenths of a percent.
+    /// A count as a share of the records, in tenths of a percent, rounded.
     #[must_use]
     pub fn per_mille(&self, count: u64) -> u64 {
         match self.records {
             0 => 0,
             records => {
-                u64::try_from(u128::from(count) * 1000 / u128::from(records)).unwrap_or(1000)
+                let (count, records) = (u128::from(count), u128::from(records));
+                u64::try_from((count * 1000 + records / 2) / records).unwrap_or(1000)
             }
         }
     }
@@ -122,13 +158,13 @@ mod tests {
         assert_eq!((kind.name, kind.records), ("ALLOC", 3));
         let counted = kind.functions.iter();
         let counted: Vec<(String, u64, u64)> = counted
-            .map(|(id, count)| (leaks.function(*id), *count, kind.per_mille(*count)))
+            .map(|(name, count)| (name.clone(), *count, kind.per_mille(*count)))
             .collect();
         assert_eq!(
             counted,
             [
                 ("zfs_kmem_alloc".to_owned(), 3, 1000),
-                ("arc_buf_alloc".to_owned(), 2, 666),
+                ("arc_buf_alloc".to_owned(), 2, 667),
                 ("dbuf_create".to_owned(), 1, 333),
             ]
         );

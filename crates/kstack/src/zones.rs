@@ -53,13 +53,34 @@ impl ZoneHistory {
     }
 }
 
+/// What zones are sorted by, the greatest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Order {
+    /// Bytes in use in the last table.
+    InUse,
+    /// Bytes taken in the last table, those of free elements included.
+    Size,
+    /// How many bytes in use more than in the first table; those of which it is not known come last.
+    Growth,
+}
+
+impl Order {
+    /// Growth, where there are tables to compare.
+    #[must_use]
+    pub fn of(tables: usize) -> Order {
+        match tables {
+            0 | 1 => Order::InUse,
+            _ => Order::Growth,
+        }
+    }
+}
+
 /// Growth in bytes below which a zone is not suspected.
 const WORTH_A_LOOK: i64 = 1 << 20;
 
-/// The zones of one or more tables of the same machine, oldest first. The order is that of
-/// their bytes in use in the last table; with several tables that of their growth.
+/// The zones of one or more tables of the same machine, oldest first.
 #[must_use]
-pub fn histories(tables: &[Vec<Zone>]) -> Vec<ZoneHistory> {
+pub fn histories(tables: &[Vec<Zone>], order: Order) -> Vec<ZoneHistory> {
     let mut by_name: BTreeMap<&str, Vec<Option<Zone>>> = BTreeMap::new();
     for (index, table) in tables.iter().enumerate() {
         for zone in table {
@@ -96,8 +117,12 @@ pub fn histories(tables: &[Vec<Zone>]) -> Vec<ZoneHistory> {
         history.suspected = suspicions(history, all);
     }
     histories.sort_by_key(|history| {
-        let growth = history.growth_in_bytes().filter(|_| tables.len() > 1);
-        (std::cmp::Reverse(growth), std::cmp::Reverse(used(history)))
+        let by = match order {
+            Order::InUse => None,
+            Order::Size => history.last().map(|zone| i128::from(zone.size)),
+            Order::Growth => history.growth_in_bytes().map(i128::from),
+        };
+        (std::cmp::Reverse(by), std::cmp::Reverse(used(history)))
     });
     histories
 }
@@ -172,7 +197,7 @@ mod tests {
     fn a_zone_that_only_grew_is_suspected_with_its_numbers() {
         let tables = [1000, 50_000, 90_000]
             .map(|count| vec![zone("kalloc.128", 128, count), zone("zones", 592, 100)]);
-        let histories = histories(&tables);
+        let histories = histories(&tables, Order::Growth);
         assert_eq!(histories[0].name, "kalloc.128");
         assert_eq!(histories[0].growth(), Some(89_000));
         assert_eq!(
@@ -191,7 +216,10 @@ mod tests {
 
     #[test]
     fn one_table_is_sorted_by_what_is_in_use() {
-        let histories = histories(&[vec![zone("small", 8, 10), zone("large", 4096, 1000)]]);
+        let histories = histories(
+            &[vec![zone("small", 8, 10), zone("large", 4096, 1000)]],
+            Order::of(1),
+        );
         assert_eq!(histories[0].name, "large");
         assert!(histories[0].suspected[0].contains("% of all zone memory"));
     }
@@ -199,14 +227,40 @@ mod tests {
     #[test]
     fn a_large_zone_that_did_not_grow_is_no_suspect() {
         let table = || vec![zone("vnodes", 248, 100_000), zone("small", 8, 10)];
-        assert!(!histories(&[table()])[0].suspected.is_empty());
-        let histories = histories(&[table(), table()]);
+        assert!(!histories(&[table()], Order::InUse)[0].suspected.is_empty());
+        let histories = histories(&[table(), table()], Order::Growth);
         assert!(histories.iter().all(|zone| zone.suspected.is_empty()));
     }
 
     #[test]
     fn a_zone_that_one_table_lacks_has_no_growth() {
-        let histories = histories(&[vec![zone("a", 8, 1)], vec![zone("b", 8, 1)]]);
+        let histories = histories(
+            &[vec![zone("a", 8, 1)], vec![zone("b", 8, 1)]],
+            Order::of(2),
+        );
         assert!(histories.iter().all(|history| history.growth().is_none()));
+    }
+
+    #[test]
+    fn zones_are_sorted_by_what_is_asked_for() {
+        let table = |free_in_a: u64, in_use_of_b: u64| {
+            let a = zone("a", 8, 1);
+            vec![
+                Zone {
+                    size: a.size + free_in_a,
+                    ..a
+                },
+                zone("b", 8, in_use_of_b),
+                zone("c", 8, 50),
+            ]
+        };
+        let tables = [table(4096, 2), table(4096, 9)];
+        let sorted = |order| -> String {
+            let histories = histories(&tables, order).into_iter();
+            histories.map(|history| history.name).collect()
+        };
+        assert_eq!(sorted(Order::InUse), "cba");
+        assert_eq!(sorted(Order::Size), "acb");
+        assert_eq!(sorted(Order::Growth), "bca");
     }
 }

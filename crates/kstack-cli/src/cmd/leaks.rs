@@ -9,7 +9,7 @@ use kstack::leaks::Leaks as Counted;
 use kstack::parse::{Limits, zlog};
 use kstack::render::{RENDERERS, RenderOptions, memory};
 
-use crate::args::{OutputArgs, RedactArgs, SymbolArgs};
+use crate::args::{ListingArgs, OutputArgs, RedactArgs, SymbolArgs};
 use crate::cmd::diagnose::shown;
 use crate::exit::{Exit, InputError};
 use crate::{input, output};
@@ -21,6 +21,7 @@ use crate::{input, output};
 #[command(after_help = "\
 Examples:
   kstack leaks zstack.txt --kext spl.kext@0xffffff7f80e4a000 --kext zfs.kext@0xffffff7f80e80000
+  kstack leaks zstack.txt --kext spl.kext --kext zfs.kext --kextstat kextstat.txt --kernel-slide 0x8a00000
   kstack leaks zstack.txt --symbols ~/builds --format flamegraph -o leak.svg")]
 pub(crate) struct Leaks {
     /// The records; - for standard input
@@ -29,6 +30,9 @@ pub(crate) struct Leaks {
 
     #[command(flatten)]
     symbols: SymbolArgs,
+
+    #[command(flatten)]
+    listings: ListingArgs,
 
     /// What to print
     #[arg(long, value_name = "FORMAT", default_value = "text")]
@@ -61,8 +65,12 @@ enum Format {
 pub(crate) fn run(args: &Leaks) -> anyhow::Result<Exit> {
     let read = zlog::read(&input::bytes(&args.file)?, &Limits::default());
     let report = read.map_err(|why| InputError(format!("{}: {why}", args.file.display())))?;
-    let symbols = input::symbols(&args.symbols, [&report]);
-    let mut trace = kstack::resolve(report, &symbols, &args.symbols.options());
+    let unjoined = input::beside(vec![report], &args.listings)?;
+    let symbols = input::symbols(&args.symbols, unjoined.reports());
+    let resolving = args.symbols.options();
+    let joined = unjoined.join(|report| kstack::kernel_slide(report, &symbols, &resolving));
+    let report = joined.into_iter().next().unwrap_or_default();
+    let mut trace = kstack::resolve(report, &symbols, &resolving);
     output::redact(&args.redact, slice::from_mut(&mut trace));
     let options = RenderOptions {
         color: output::color(&args.output),

@@ -3,8 +3,9 @@
 use std::io::Write;
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use kstack::render::{RenderOptions, memory};
+use kstack::zones::{Order, histories};
 
 use crate::args::OutputArgs;
 use crate::cmd::diagnose::shown;
@@ -18,7 +19,7 @@ use crate::{input, output};
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
-  kstack zones zprint.txt
+  kstack zones zprint.txt --sort size
   kstack zones monday.txt tuesday.txt wednesday.txt")]
 pub(crate) struct Zones {
     /// Tables of one machine, oldest first; - for standard input
@@ -29,12 +30,27 @@ pub(crate) struct Zones {
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     format: TextOrJson,
 
+    /// What to sort by, the greatest first; growth where there are several tables, else what is in use
+    #[arg(long, value_name = "COLUMN")]
+    sort: Option<Sort>,
+
     /// Show every zone
     #[arg(long)]
     all: bool,
 
     #[command(flatten)]
     output: OutputArgs,
+}
+
+/// What zones can be sorted by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Sort {
+    /// Bytes in use
+    InUse,
+    /// Bytes taken, free elements included
+    Size,
+    /// Bytes in use more than in the first table
+    Growth,
 }
 
 pub(crate) fn run(args: &Zones) -> anyhow::Result<Exit> {
@@ -47,7 +63,13 @@ pub(crate) fn run(args: &Zones) -> anyhow::Result<Exit> {
         }
         tables.push(read.zones);
     }
-    let histories = kstack::zones::histories(&tables);
+    let order = match args.sort {
+        None => Order::of(tables.len()),
+        Some(Sort::InUse) => Order::InUse,
+        Some(Sort::Size) => Order::Size,
+        Some(Sort::Growth) => Order::Growth,
+    };
+    let histories = histories(&tables, order);
     let options = RenderOptions {
         color: output::color(&args.output),
         ..RenderOptions::default()

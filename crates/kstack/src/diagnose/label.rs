@@ -181,8 +181,8 @@ impl From<FunctionPart<'_>> for Function {
     }
 }
 
-/// A report prints C++ names as the linker has them, symbol files give them as they were written.
-fn plain(name: &str) -> String {
+/// A name as labels have it: a report prints C++ names as the linker has them, symbol files give them as they were written.
+pub(crate) fn plain(name: &str) -> String {
     match kstack_symbols::demangled(name) {
         Some(written) => roles::bare(&written).to_owned(),
         None => roles::bare(name).to_owned(),
@@ -226,6 +226,11 @@ impl<'a> Labeller<'a> {
             by_content: HashMap::default(),
             labels: Labels::default(),
         }
+    }
+
+    /// A label that was given.
+    pub(crate) fn get(&self, id: LabelId) -> Option<&Label> {
+        self.labels.get(id)
     }
 
     pub(crate) fn finish(self) -> Labels {

@@ -5,13 +5,15 @@ use std::io::{self, Write};
 use kstack_model::Stack;
 use serde::Serialize;
 
+use super::diagnosis::sections::missing_lines;
 use super::document::{Document, StackBlock};
 use super::escape::Visible;
 use super::json::{Writer, harmless};
-use super::stacks::{COLORS, PLAIN, write_stack};
+use super::stacks::{COLORS, PLAIN, write_frames};
 use super::words::Count;
 use super::{RenderOptions, diagnosis::Shown};
 use crate::leaks::{LeakKind, Leaks};
+use crate::missing::Missing;
 use crate::resolve::{SpaceId, Trace};
 use crate::zones::ZoneHistory;
 
@@ -122,16 +124,27 @@ pub fn write_leaks(
             "\n{heading}Functions, by the records that pass through them:{heading:#}"
         )?;
         for (function, count) in kind.functions.iter().take(shown.most) {
-            let name = leaks.function(*function);
-            writeln!(out, "{}  {}", share(kind, *count), Visible(&name))?;
+            writeln!(out, "{}  {}", share(kind, *count), Visible(function))?;
         }
         write_more(kind.functions.len(), shown, out)?;
         writeln!(out, "\n{heading}Stacks:{heading:#}")?;
-        for (stack, count) in kind.stacks.iter().take(shown.most) {
-            writeln!(out, "{}", share(kind, *count))?;
-            write_stack(&document, &StackBlock::new(stack, 0), style, out)?;
+        for (stack, records) in kind.stacks.iter().take(shown.most) {
+            let share = kind.per_mille(*records);
+            let records = count(*records, "record");
+            writeln!(
+                out,
+                "    {heading}{records}, {}.{} %{heading:#}",
+                share / 10,
+                share % 10
+            )?;
+            write_frames(&document, &StackBlock::new(stack, 0), style, out)?;
         }
         write_more(kind.stacks.len(), shown, out)?;
+    }
+    let missing = missing_lines(trace, &Missing::of(trace))?;
+    if !missing.is_empty() {
+        writeln!(out, "\n{heading}What is missing:{heading:#}")?;
+        out.write_all(&missing)?;
     }
     for note in trace.report.notes.iter().chain(&trace.notes) {
         writeln!(out, "note: {}", Visible(&note.to_string()))?;
@@ -156,7 +169,7 @@ pub fn write_leaks_json(trace: &Trace, leaks: &Leaks<'_>, out: &mut dyn Write) -
     let mut kinds = Vec::new();
     for kind in &leaks.kinds {
         let functions = kind.functions.iter().map(|(function, count)| FunctionJson {
-            function: leaks.function(*function),
+            function: function.clone(),
             records: *count,
         });
         let mut stacks = Vec::new();

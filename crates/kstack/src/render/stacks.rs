@@ -164,6 +164,16 @@ pub(crate) fn write_stack(
         write!(out, " ({} samples)", stack.samples)?;
     }
     writeln!(out, ":{heading:#}")?;
+    write_frames(document, stack, style, out)
+}
+
+/// The frames of a stack without a heading.
+pub(crate) fn write_frames(
+    document: &Document<'_>,
+    stack: &StackBlock<'_>,
+    style: Palette,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     let lines = stack.lines(document);
     if lines.is_empty() {
         writeln!(out, "    (no frames)")?;

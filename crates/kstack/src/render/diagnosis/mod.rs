@@ -6,7 +6,7 @@
 
 mod comparison;
 mod json;
-mod sections;
+pub(super) mod sections;
 mod stacks;
 pub(super) mod waiting;
 mod wire;

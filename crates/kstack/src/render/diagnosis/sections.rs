@@ -11,7 +11,8 @@ use super::super::stacks::Palette;
 use super::super::words::Count;
 use super::{Section, Shown, stacks, waiting};
 use crate::diagnose::{Diagnosis, where_from};
-use crate::resolve::TraceImage;
+use crate::missing::Missing;
+use crate::resolve::{Trace, TraceImage};
 
 /// Everything a diagnosis shows below its head.
 pub(super) fn sections(
@@ -61,18 +62,25 @@ fn idle(diagnosis: &Diagnosis<'_>) -> io::Result<Section> {
     })
 }
 
-/// Each image without a file: what it is, how much it would name, where it comes from.
 fn missing(diagnosis: &Diagnosis<'_>) -> io::Result<Section> {
+    Ok(Section {
+        title: "What is missing".to_owned(),
+        about: None,
+        lines: missing_lines(diagnosis.trace, &diagnosis.missing)?,
+    })
+}
+
+/// Each image without a file: what it is, how much it would name, where it comes from.
+pub(in super::super) fn missing_lines(trace: &Trace, missing: &Missing) -> io::Result<Vec<u8>> {
     let mut lines = Vec::new();
-    let missing = &diagnosis.missing;
     for one in &missing.images {
-        let Some(image) = diagnosis.trace.image(one.image) else {
+        let Some(image) = trace.image(one.image) else {
             continue;
         };
         write!(lines, "    ")?;
         write_image(&TraceImage::name(image), image, &mut lines)?;
         writeln!(lines, ": would name {}", Count(one.frames, "frame"))?;
-        let from = where_from(image, &diagnosis.trace.report.machine);
+        let from = where_from(image, &trace.report.machine);
         writeln!(lines, "        pass {}", one.pass)?;
         writeln!(lines, "        from {}", Visible(&from))?;
     }
@@ -86,11 +94,7 @@ fn missing(diagnosis: &Diagnosis<'_>) -> io::Result<Section> {
         let frames = Count(missing.user_frames, "frame");
         writeln!(lines, "    {images} with {frames}")?;
     }
-    Ok(Section {
-        title: "What is missing".to_owned(),
-        about: None,
-        lines,
-    })
+    Ok(lines)
 }
 
 fn notes(diagnosis: &Diagnosis<'_>) -> io::Result<Section> {
