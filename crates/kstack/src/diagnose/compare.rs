@@ -26,6 +26,9 @@ pub struct Comparison {
     pub gone: Vec<ThreadIndex>,
     /// Threads that used a processor in between, the busiest first: index in the second, and how much.
     pub grown: Vec<(ThreadIndex, ProcessorTime)>,
+    /// Threads that had a processor for less time in the second report than in the first: none, if the first
+    /// is the earlier one.
+    pub shrunk: usize,
     /// How two panics compare.
     pub panics: Option<Panics>,
 }
@@ -127,6 +130,9 @@ impl Comparison {
     ) {
         let times = old.processor_time.zip(new.processor_time);
         let growth = times.and_then(|(old, new)| new.since(old));
+        let is_less =
+            times.is_some_and(|(old, new)| old.since(new).is_some_and(|by| by.count() > 0));
+        self.shrunk += usize::from(is_less);
         if let Some(growth) = growth
             && growth.count() > 0
         {

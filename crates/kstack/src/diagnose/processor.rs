@@ -17,15 +17,15 @@ pub enum ProcessorTime {
 }
 
 impl ProcessorTime {
-    /// How much more it is than an earlier one; `None` when the two have different units.
+    /// How much more it is than an earlier one; `None` when it is less, or the two have different units.
     #[must_use]
     pub fn since(self, earlier: ProcessorTime) -> Option<ProcessorTime> {
         match (self, earlier) {
             (ProcessorTime::Nanoseconds(now), ProcessorTime::Nanoseconds(then)) => {
-                Some(ProcessorTime::Nanoseconds(now.saturating_sub(then)))
+                Some(ProcessorTime::Nanoseconds(now.checked_sub(then)?))
             }
             (ProcessorTime::Ticks(now), ProcessorTime::Ticks(then)) => {
-                Some(ProcessorTime::Ticks(now.saturating_sub(then)))
+                Some(ProcessorTime::Ticks(now.checked_sub(then)?))
             }
             _ => None,
         }

@@ -83,3 +83,13 @@ fn two_panics_are_one_or_part_at_a_frame() {
         Some((Some("a (in zfs)".to_owned()), Some("b (in zfs)".to_owned())))
     );
 }
+
+#[test]
+fn reports_in_the_wrong_order_prove_nothing() {
+    let comparison = compared(hang(1, 0x10, 9), hang(1, 0x10, 5));
+    assert_eq!((comparison.shrunk, comparison.grown), (1, vec![]));
+    assert_eq!(
+        comparison.stuck.first().map(|stuck| stuck.proof),
+        Some(Proof::Frames)
+    );
+}

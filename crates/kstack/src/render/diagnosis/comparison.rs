@@ -28,6 +28,17 @@ pub(super) fn sections(
             lines: format!("    {}\n", Visible(why)).into_bytes(),
         });
     }
+    if comparison.shrunk > 0 {
+        let threads = Count(comparison.shrunk, "thread");
+        sections.push(Section {
+            title: "Not in order".to_owned(),
+            about: None,
+            lines: format!(
+                "    {threads} had a processor for less time after than before: pass the earlier report first\n"
+            )
+            .into_bytes(),
+        });
+    }
     sections.push(fingerprints(before, after)?);
     if let Some(panics) = &comparison.panics {
         sections.push(write_panics(panics)?);

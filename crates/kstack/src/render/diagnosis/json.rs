@@ -98,6 +98,7 @@ pub(super) fn write_comparison(
                 unit: more.unit(),
             })
             .collect(),
+        shrunk: comparison.shrunk,
     };
     write_document(&document, options.trace_index, out)
 }

@@ -173,6 +173,16 @@ pub(super) struct Comparison {
     pub(super) new: Vec<Thread>,
     pub(super) gone: Vec<Thread>,
     pub(super) cpu_time: Vec<Grown>,
+    #[serde(skip_serializing_if = "is_zero")]
+    pub(super) shrunk: usize,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes fields by reference"
+)]
+fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 #[derive(Debug, Serialize)]
