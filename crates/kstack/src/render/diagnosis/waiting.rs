@@ -75,10 +75,15 @@ impl Writer<'_> {
         let mut lines = Vec::new();
         for deadlock in deadlocks.iter().take(self.shown.most) {
             let mark = self.style.mark;
-            let threads = Count(deadlock.waits.len(), "thread");
-            write!(lines, "    {mark}{threads} wait in a circle{mark:#}")?;
-            if deadlock.waits.len() == 1 {
-                write!(lines, ": it owns what it waits for")?;
+            match deadlock.waits.len() {
+                1 => write!(
+                    lines,
+                    "    {mark}1 thread waits for itself{mark:#}: it owns what it waits for"
+                )?,
+                threads => write!(
+                    lines,
+                    "    {mark}{threads} threads wait in a circle{mark:#}"
+                )?,
             }
             match self.diagnosis.chains.waiters_of(deadlock) {
                 0 => writeln!(lines)?,
