@@ -1,8 +1,9 @@
 //! Which symbol files would name the frames that have no name, and how to pass them.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use kstack_model::{Address, Arch, ImageKind, Machine, Side};
+use kstack_model::{Address, Arch, ImageKind, Machine, Side, Uuid};
 
 use crate::diagnose::is_no_mac;
 use crate::resolve::{Resolution, SpaceId, Trace, TraceImage, Why};
@@ -18,6 +19,8 @@ pub struct Missing {
     pub user_images: usize,
     /// Frames in them.
     pub user_frames: usize,
+    /// The same images, one for all processes that share it, the one with most frames first.
+    pub users: Vec<MissingImage>,
 }
 
 /// An image without a symbol file.
@@ -104,6 +107,7 @@ impl Missing {
     #[must_use]
     pub fn of(trace: &Trace) -> Missing {
         let mut missing = Missing::default();
+        let mut users: BTreeMap<(Option<Uuid>, String), MissingImage> = BTreeMap::new();
         for (index, image) in trace.images.iter().enumerate() {
             if image.frames == 0 || image.used.is_some() {
                 continue;
@@ -117,8 +121,20 @@ impl Missing {
             } else {
                 missing.user_images += 1;
                 missing.user_frames += image.frames;
+                let uuid = image.image.uuid;
+                let name = uuid.map_or_else(|| image.name(), |_| String::new());
+                let known = users.entry((uuid, name)).or_insert_with(|| MissingImage {
+                    image: index,
+                    frames: 0,
+                    pass: what_to_pass(image, &trace.report.machine),
+                });
+                known.frames += image.frames;
             }
         }
+        missing.users = users.into_values().collect();
+        missing
+            .users
+            .sort_by_key(|user| (Reverse(user.frames), user.image));
         missing.unknown = unknown_frames(trace);
         missing
     }
@@ -150,6 +166,10 @@ fn what_to_pass(image: &TraceImage, machine: &Machine) -> String {
         }
         ImageKind::KernelCollection if this_build => "--kernel PATH, the build with this UUID",
         ImageKind::KernelCollection => "--kernel PATH",
+        ImageKind::User | ImageKind::SharedCache if this_build => {
+            "--symbols DIR, a folder with the build with this UUID"
+        }
+        ImageKind::User | ImageKind::SharedCache => "--symbols DIR, a folder with its build",
         _ if this_build => "--kext PATH, the build with this UUID",
         _ => "--kext PATH",
     };

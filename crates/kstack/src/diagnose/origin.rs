@@ -8,6 +8,9 @@ use crate::resolve::TraceImage;
 #[must_use]
 pub fn where_from(image: &TraceImage, machine: &Machine) -> String {
     let name = image.name();
+    if matches!(image.image.kind, ImageKind::User | ImageKind::SharedCache) {
+        return user_image(image.image.path.as_deref());
+    }
     if is_no_mac(machine) {
         let build = machine.os_build.as_deref();
         let of = build.map_or_else(String::new, |build| format!(" of build {build}"));
@@ -43,6 +46,17 @@ pub fn where_from(image: &TraceImage, machine: &Machine) -> String {
     }
 }
 
+fn user_image(path: Option<&str>) -> String {
+    let own = "your own build and its .dSYM, if it is yours; else from its vendor";
+    match path {
+        Some(path) if path.starts_with("/System/") || path.starts_with("/usr/lib/system/") => {
+            format!("{path} of the machine: Apple publishes no symbol files of it")
+        }
+        Some(path) => format!("{own}, or {path} of the machine, which names fewer functions"),
+        None => own.to_owned(),
+    }
+}
+
 /// Whether it is an iPhone or one of its kin.
 pub(crate) fn is_no_mac(machine: &Machine) -> bool {
     let kin = [
@@ -71,6 +85,14 @@ fn vendor(identifier: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_program_of_the_system_has_no_symbol_file_and_another_may_be_yours() {
+        let system = user_image(Some("/usr/lib/system/libsystem_kernel.dylib"));
+        assert!(system.ends_with("Apple publishes no symbol files of it"));
+        let other = user_image(Some("/usr/sbin/zpool"));
+        assert!(other.starts_with("your own build") && other.contains("/usr/sbin/zpool"));
+    }
 
     #[test]
     fn no_debug_kit_is_promised_for_a_telephone() {

@@ -231,6 +231,8 @@ fn may_be_kernel(label: &Label) -> bool {
 pub(crate) fn process_in_words(process: &Process) -> String {
     let name = process.name.as_deref().unwrap_or("process without a name");
     match process.pid {
+        // A task on its way out is recorded by the negated pid it had; -1 is a task without a process.
+        Some(pid @ ..-1) => format!("{name} (PID {}, on its way out)", pid.unsigned_abs()),
         Some(pid) => format!("{name} (PID {pid})"),
         None => name.to_owned(),
     }

@@ -141,7 +141,7 @@ pub fn write_leaks(
         }
         write_more(kind.stacks.len(), shown, out)?;
     }
-    let missing = missing_lines(trace, &Missing::of(trace))?;
+    let missing = missing_lines(trace, &Missing::of(trace), shown)?;
     if !missing.is_empty() {
         writeln!(out, "\n{heading}What is missing:{heading:#}")?;
         out.write_all(&missing)?;

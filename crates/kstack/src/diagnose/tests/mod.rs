@@ -7,8 +7,9 @@ mod telling;
 mod waiting;
 
 use kstack_model::{
-    Address, Fact, Frame, FrameKind, PortLabel, PortLabelId, Process, Report, Said, Side, Stack,
-    Thread, ThreadRole, ThreadState, Turnstile, WaitInfo, WaitType,
+    Address, Fact, Frame, FrameKind, ImageKind, LoadedImage, Placement, PortLabel, PortLabelId,
+    Process, Report, Said, Side, Stack, Thread, ThreadRole, ThreadState, Turnstile, Uuid, WaitInfo,
+    WaitType,
 };
 
 use crate::resolve::Trace;

@@ -159,3 +159,43 @@ fn a_condition_variable_has_no_owner_that_could_be_recorded() {
         "{text}"
     );
 }
+
+#[test]
+fn a_process_that_ends_is_told_by_the_pid_it_had() {
+    let hang = Hang::default().process(-57, "zpool").thread(1, &["zfs:f"]);
+    let text = text(&hang.trace(), Shown::default());
+    assert!(
+        text.contains("zpool (PID 57, on its way out): 0x1"),
+        "{text}"
+    );
+}
+
+#[test]
+fn images_of_user_space_are_counted_and_listed_when_everything_is_shown() {
+    let mut trace = Hang::default()
+        .process(1, "zpool")
+        .thread(1, &["zfs:f"])
+        .trace();
+    let image = |uuid: u8| {
+        let mut image = LoadedImage::new(ImageKind::User);
+        image.name = Some("zpool".to_owned());
+        image.uuid = Some(Uuid::from_bytes([uuid; 16]));
+        image.placements = vec![Placement::LoadedAt(Address(u64::from(uuid) << 32))];
+        image
+    };
+    let mut report = std::mem::take(&mut trace.report);
+    report.processes[0].space.images = vec![image(1), image(2)];
+    let user = |address: u64| Stack::new(Side::User, vec![at(address)]);
+    report.processes[0].threads[0].stacks = vec![user(0x1_0000_0010), user(0x2_0000_0010)];
+    let trace = crate::resolve(report, &Default::default(), &Default::default());
+    let short = text(&trace, Shown::default());
+    assert!(
+        short.contains("2 user images with 2 frames; --all lists them"),
+        "{short}"
+    );
+    let all = text(&trace, Shown::all());
+    assert!(
+        all.contains("UUID 01010101-0101-0101-0101-010101010101: would name 1 frame\n"),
+        "{all}"
+    );
+}

@@ -271,7 +271,7 @@ impl Writer<'_> {
     }
 
     fn missing(&self) -> Vec<wire::Missing> {
-        let images = self.0.missing.images.iter();
+        let images = self.0.missing.images.iter().chain(&self.0.missing.users);
         let missing = images.filter_map(|missing| {
             let image = self.0.trace.image(missing.image)?;
             Some(wire::Missing {

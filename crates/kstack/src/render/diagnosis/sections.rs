@@ -11,7 +11,7 @@ use super::super::stacks::Palette;
 use super::super::words::Count;
 use super::{Section, Shown, stacks, waiting};
 use crate::diagnose::{Diagnosis, where_from};
-use crate::missing::Missing;
+use crate::missing::{Missing, MissingImage};
 use crate::resolve::{Trace, TraceImage};
 
 /// Everything a diagnosis shows below its head.
@@ -25,7 +25,7 @@ pub(super) fn sections(
     sections.extend(waiting::sections(diagnosis, document, shown, style)?);
     sections.extend(stacks::sections(diagnosis, document, shown, style)?);
     sections.push(idle(diagnosis)?);
-    sections.push(missing(diagnosis)?);
+    sections.push(missing(diagnosis, shown)?);
     sections.push(notes(diagnosis)?);
     sections.retain(|section| !section.lines.is_empty());
     Ok(sections)
@@ -62,39 +62,55 @@ fn idle(diagnosis: &Diagnosis<'_>) -> io::Result<Section> {
     })
 }
 
-fn missing(diagnosis: &Diagnosis<'_>) -> io::Result<Section> {
+fn missing(diagnosis: &Diagnosis<'_>, shown: Shown) -> io::Result<Section> {
     Ok(Section {
         title: "What is missing".to_owned(),
         about: None,
-        lines: missing_lines(diagnosis.trace, &diagnosis.missing)?,
+        lines: missing_lines(diagnosis.trace, &diagnosis.missing, shown)?,
     })
 }
 
 /// Each image without a file: what it is, how much it would name, where it comes from.
-pub(in super::super) fn missing_lines(trace: &Trace, missing: &Missing) -> io::Result<Vec<u8>> {
+pub(in super::super) fn missing_lines(
+    trace: &Trace,
+    missing: &Missing,
+    shown: Shown,
+) -> io::Result<Vec<u8>> {
     let mut lines = Vec::new();
     for one in &missing.images {
-        let Some(image) = trace.image(one.image) else {
-            continue;
-        };
-        write!(lines, "    ")?;
-        write_image(&TraceImage::name(image), image, &mut lines)?;
-        writeln!(lines, ": would name {}", Count(one.frames, "frame"))?;
-        let from = where_from(image, &trace.report.machine);
-        writeln!(lines, "        pass {}", one.pass)?;
-        writeln!(lines, "        from {}", Visible(&from))?;
+        write_missing(trace, one, &mut lines)?;
     }
     for unknown in &missing.unknown {
         write!(lines, "    ")?;
         write_unknown(unknown, &mut lines)?;
         writeln!(lines)?;
     }
-    if missing.user_images > 0 {
+    if shown.most == usize::MAX {
+        for one in &missing.users {
+            write_missing(trace, one, &mut lines)?;
+        }
+    } else if missing.user_images > 0 {
         let images = Count(missing.user_images, "user image");
         let frames = Count(missing.user_frames, "frame");
-        writeln!(lines, "    {images} with {frames}")?;
+        writeln!(
+            lines,
+            "    {images} with {frames}; {} lists them",
+            shown.rest
+        )?;
     }
     Ok(lines)
+}
+
+fn write_missing(trace: &Trace, one: &MissingImage, lines: &mut Vec<u8>) -> io::Result<()> {
+    let Some(image) = trace.image(one.image) else {
+        return Ok(());
+    };
+    write!(lines, "    ")?;
+    write_image(&TraceImage::name(image), image, lines)?;
+    writeln!(lines, ": would name {}", Count(one.frames, "frame"))?;
+    let from = where_from(image, &trace.report.machine);
+    writeln!(lines, "        pass {}", one.pass)?;
+    writeln!(lines, "        from {}", Visible(&from))
 }
 
 fn notes(diagnosis: &Diagnosis<'_>) -> io::Result<Section> {
