@@ -324,7 +324,7 @@ impl<'a> Found<'a, '_> {
         }
         lines.push(Line::Frame(FrameLine {
             title: Title::Function {
-                name: as_written(name, &self.document.options),
+                name: as_written(name, self.document.options),
                 image,
                 offset: said.offset,
             },
