@@ -130,3 +130,19 @@ fn a_function_of_the_kernel_that_is_called_as_a_program_keeps_its_name() {
     assert_eq!(said.symbol.as_deref(), Some("zpool"));
     assert_eq!(process.name.as_deref(), Some("process-1"));
 }
+
+#[test]
+fn a_zone_log_keeps_what_its_records_are() {
+    let text =
+        b"ALLOC 0xffffff8031110000 : index 1\n0xffffff7f80e84700 <zfs_kmem_alloc+15>: mov\n\n";
+    let report = kstack_parse::zlog::read(text, &Default::default()).unwrap();
+    let mut traces = [crate::resolve(
+        report,
+        &Default::default(),
+        &Default::default(),
+    )];
+    redact(&mut traces);
+    let process = &traces[0].report.processes[0];
+    assert_eq!(process.name.as_deref(), Some("zone log"));
+    assert_eq!(process.threads[0].name.as_deref(), Some("ALLOC"));
+}

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use inferno::flamegraph::color::{Color, PaletteMap};
 use inferno::flamegraph::{self, Options};
 
-use super::folded::Folded;
+use super::folded::{Folded, Unit};
 use super::image_color::Colors;
 use super::{RenderOptions, Renderer};
 use crate::diagnose::fingerprint;
@@ -30,7 +30,11 @@ pub fn draw(trace: &Trace, options: &RenderOptions, out: &mut dyn Write) -> io::
     if let Some(fingerprint) = fingerprint(trace) {
         subtitle.push_str(&format!(", fingerprint {fingerprint}"));
     }
-    draw_folded(&folded, "Kernel trace", &subtitle, out)
+    let title = match trace.report.format {
+        "zlog" => "Zone log",
+        _ => "Kernel trace",
+    };
+    draw_folded(&folded, title, &subtitle, out)
 }
 
 /// Draws folded stacks.
@@ -49,7 +53,7 @@ pub(crate) fn draw_folded(
         let (r, g, b) = colors.shade(kin, name);
         palette.insert(name, Color { r, g, b });
     }
-    let mut picture = options(title, subtitle, folded.is_sampled);
+    let mut picture = options(title, subtitle, folded.unit);
     picture.palette_map = Some(&mut palette);
     let lines: Vec<String> = folded.lines().collect();
     flamegraph::from_lines(&mut picture, lines.iter().map(String::as_str), out)
@@ -81,19 +85,29 @@ pub fn draw_difference(
         .iter()
         .map(|(path, (before, after))| format!("{path} {before} {after}"))
         .collect();
-    let mut picture = options(
-        "Difference of two kernel traces",
-        "red: more than before; blue: less",
-        before.is_sampled || after.is_sampled,
-    );
+    let gone = both.values().filter(|(_, after)| *after == 0);
+    let gone = gone.fold(0_u64, |sum, (before, _)| sum.saturating_add(*before));
+    let unit = match after.unit {
+        Unit::Threads => before.unit,
+        unit => unit,
+    };
+    let (then, now, many) = (before.weight(), after.weight(), unit.many());
+    let mut subtitle =
+        format!("red: more than before; blue: less; {then} {many} before, {now} after");
+    if gone > 0 {
+        subtitle.push_str(&format!(
+            "; {gone} of those before have no such stack now and no box"
+        ));
+    }
+    let mut picture = options("Difference of two kernel traces", &subtitle, unit);
     flamegraph::from_lines(&mut picture, lines.iter().map(String::as_str), out)
 }
 
-fn options<'a>(title: &str, subtitle: &str, is_sampled: bool) -> Options<'a> {
+fn options<'a>(title: &str, subtitle: &str, unit: Unit) -> Options<'a> {
     let mut options = Options::default();
     options.title = title.to_owned();
     options.subtitle = Some(subtitle.to_owned());
-    options.count_name = if is_sampled { "samples" } else { "threads" }.to_owned();
+    options.count_name = unit.many().to_owned();
     // The same input, the same picture.
     options.deterministic = true;
     options

@@ -21,17 +21,60 @@ fn write(trace: &Trace, options: &RenderOptions, out: &mut dyn Write) -> io::Res
 /// Paths with what they weigh, and what each name in them is.
 #[derive(Debug, Default)]
 pub(crate) struct Folded {
-    /// Names from the process on, joined by semicolons, with their weight: samples, or threads in a snapshot.
+    /// Names from the process on, joined by semicolons, with their weight.
     pub(crate) weights: BTreeMap<String, u64>,
     /// What is coloured alike.
     pub(crate) kin: BTreeMap<String, Kin>,
-    /// Whether the weights are of samples, not of threads.
-    pub(crate) is_sampled: bool,
+    /// What the weights count.
+    pub(crate) unit: Unit,
+}
+
+/// What is counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Unit {
+    /// Threads of a snapshot.
+    #[default]
+    Threads,
+    /// Samples that were taken of a stack.
+    Samples,
+    /// What a script of dtrace counted, which may be anything.
+    Counts,
+    /// Records of a zone log.
+    Records,
+}
+
+impl Unit {
+    /// One of them.
+    pub(crate) fn one(self) -> &'static str {
+        match self {
+            Unit::Threads => "thread",
+            Unit::Samples => "sample",
+            Unit::Counts => "count",
+            Unit::Records => "record",
+        }
+    }
+
+    /// Several of them.
+    pub(crate) fn many(self) -> &'static str {
+        match self {
+            Unit::Threads => "threads",
+            Unit::Samples => "samples",
+            Unit::Counts => "counts",
+            Unit::Records => "records",
+        }
+    }
 }
 
 impl Folded {
     pub(crate) fn of(trace: &Trace, options: &RenderOptions) -> Folded {
-        let mut folded = Folded::default();
+        let mut folded = Folded {
+            unit: match trace.report.format {
+                "dtrace-text" => Unit::Counts,
+                "zlog" => Unit::Records,
+                _ => Unit::Threads,
+            },
+            ..Folded::default()
+        };
         for thread in paths::paths(trace, options) {
             let root = paths::process_step(trace, thread.process_index);
             for (steps, samples) in thread.paths {
@@ -43,7 +86,9 @@ impl Folded {
                     line.push_str(&step.name);
                     folded.kin.entry(step.name).or_insert(step.kin);
                 }
-                folded.is_sampled |= samples != 1;
+                if samples != 1 && folded.unit == Unit::Threads {
+                    folded.unit = Unit::Samples;
+                }
                 let weight = folded.weights.entry(line).or_default();
                 *weight = weight.saturating_add(samples);
             }
@@ -54,6 +99,12 @@ impl Folded {
     /// Whether there is nothing to draw: no stack, or none with a sample.
     pub(crate) fn weighs_nothing(&self) -> bool {
         self.weights.values().all(|&weight| weight == 0)
+    }
+
+    /// All weights together.
+    pub(crate) fn weight(&self) -> u64 {
+        let add = |sum: u64, weight: &u64| sum.saturating_add(*weight);
+        self.weights.values().fold(0, add)
     }
 
     /// Lines as tools read them: the path, a blank, the weight.

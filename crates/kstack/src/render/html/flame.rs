@@ -37,7 +37,7 @@ pub(super) fn section(view: &View<'_>) -> Markup {
             } @else {
                 p.aside {
                     "Processes at the top, the innermost functions at the bottom; as wide as there are "
-                    (if folded.is_sampled { "samples" } else { "threads" }) "."
+                    (folded.unit.many()) "."
                     @if drawing.left_out > 0 {
                         " " (Count(drawing.left_out, "box")) " too thin or too deep to be seen."
                     }
@@ -49,11 +49,7 @@ pub(super) fn section(view: &View<'_>) -> Markup {
 }
 
 fn picture(view: &View<'_>, folded: &Folded, tree: &Tree<'_>, drawing: &Drawing) -> Markup {
-    let count = if folded.is_sampled {
-        "sample"
-    } else {
-        "thread"
-    };
+    let count = folded.unit.one();
     let whole = tree.weight(0);
     html! {
         svg.flame width="100%" height=(drawing.rows * ROW) role="img"

@@ -96,6 +96,19 @@ fn a_difference_is_drawn_even_when_nothing_was_there_before() {
 }
 
 #[test]
+fn a_difference_tells_how_much_both_have_and_how_much_of_it_has_no_box() {
+    let other = vec![Answer::named(1, SPL, 0x10, 12, named("gone"))];
+    let mut before = sample::one(other);
+    before.report.processes[0].threads[0].stacks[0].samples = 7;
+    let after = sample::one(waiting());
+    let mut out = Vec::new();
+    draw_difference(&before, &after, &RenderOptions::default(), &mut out).unwrap();
+    let picture = String::from_utf8(out).unwrap();
+    let told = "7 samples before, 1 after; 7 of those before have no such stack now and no box";
+    assert!(picture.contains(told), "{picture}");
+}
+
+#[test]
 fn a_trace_without_stacks_is_no_picture() {
     let row = RENDERERS
         .iter()
