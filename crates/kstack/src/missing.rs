@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use kstack_model::{Address, Arch, ImageKind, Machine, Side, Uuid};
+use kstack_model::{Address, Arch, ImageKind, LoadedImage, Machine, Side, Uuid};
 
 use crate::diagnose::is_no_mac;
 use crate::resolve::{Resolution, SpaceId, Trace, TraceImage, Why};
@@ -62,6 +62,8 @@ pub enum Region {
     Elsewhere,
     /// Under two images at once.
     Overlap,
+    /// In images of which the report has neither a name nor a UUID: no file could be told to be theirs.
+    Undescribed,
 }
 
 const KEXTS: u64 = 0xffff_ff7f_8000_0000;
@@ -77,6 +79,7 @@ impl Region {
             Region::Kernel => "where the kernel lies",
             Region::Elsewhere => "in no known image",
             Region::Overlap => "under two images at once",
+            Region::Undescribed => "in images that the report does not describe",
         }
     }
 
@@ -88,6 +91,7 @@ impl Region {
             Region::Kernel => "kernel",
             Region::Elsewhere => "elsewhere",
             Region::Overlap => "overlap",
+            Region::Undescribed => "undescribed",
         }
     }
 
@@ -97,7 +101,7 @@ impl Region {
         match self {
             Region::Kexts => Some("--kextstat FILE, or --kext PATH@ADDRESS"),
             Region::Kernel => Some("--kernel PATH"),
-            Region::Elsewhere | Region::Overlap => None,
+            Region::Elsewhere | Region::Overlap | Region::Undescribed => None,
         }
     }
 }
@@ -107,12 +111,15 @@ impl Missing {
     #[must_use]
     pub fn of(trace: &Trace) -> Missing {
         let mut missing = Missing::default();
+        let mut undescribed = 0;
         let mut users: BTreeMap<(Option<Uuid>, String), MissingImage> = BTreeMap::new();
         for (index, image) in trace.images.iter().enumerate() {
             if image.frames == 0 || image.used.is_some() {
                 continue;
             }
-            if image.space == SpaceId::Kernel {
+            if image.space == SpaceId::Kernel && is_undescribed(&image.image) {
+                undescribed += image.frames;
+            } else if image.space == SpaceId::Kernel {
                 missing.images.push(MissingImage {
                     image: index,
                     frames: image.frames,
@@ -136,6 +143,13 @@ impl Missing {
             .users
             .sort_by_key(|user| (Reverse(user.frames), user.image));
         missing.unknown = unknown_frames(trace);
+        if undescribed > 0 {
+            missing.unknown.push(UnknownFrames {
+                region: Region::Undescribed,
+                frames: undescribed,
+                range: None,
+            });
+        }
         missing
     }
 
@@ -144,6 +158,10 @@ impl Missing {
     pub fn is_empty(&self) -> bool {
         *self == Missing::default()
     }
+}
+
+fn is_undescribed(image: &LoadedImage) -> bool {
+    image.name.is_none() && image.uuid.is_none()
 }
 
 fn what_to_pass(image: &TraceImage, machine: &Machine) -> String {

@@ -199,3 +199,33 @@ fn images_of_user_space_are_counted_and_listed_when_everything_is_shown() {
         "{all}"
     );
 }
+
+#[test]
+fn a_report_without_threads_is_not_passed_over_in_silence() {
+    let text = text(&Hang::default().trace(), Shown::default());
+    assert!(
+        text.contains("Nothing to diagnose:\n    the report has no threads\n"),
+        "{text}"
+    );
+}
+
+#[test]
+fn no_file_is_asked_for_that_nothing_could_tell_to_be_the_right_one() {
+    let mut report = Hang::default()
+        .process(0, "kernel_task")
+        .thread(1, &["zfs:f"])
+        .trace()
+        .report;
+    let mut image = LoadedImage::new(ImageKind::Kext);
+    image.placements = vec![Placement::LoadedAt(Address(0xffff_ff7f_8000_0000))];
+    report.kernel.images = vec![image];
+    report.processes[0].threads[0].stacks =
+        vec![Stack::new(Side::Kernel, vec![at(0xffff_ff7f_8000_0010)])];
+    let trace = crate::resolve(report, &Default::default(), &Default::default());
+    let text = text(&trace, Shown::default());
+    assert!(
+        text.contains("1 frame in images that the report does not describe\n"),
+        "{text}"
+    );
+    assert!(!text.contains("pass --kext PATH"), "{text}");
+}

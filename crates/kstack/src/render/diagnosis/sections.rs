@@ -21,7 +21,7 @@ pub(super) fn sections(
     shown: Shown,
     style: Palette,
 ) -> io::Result<Vec<Section>> {
-    let mut sections = vec![faults(diagnosis)?];
+    let mut sections = vec![faults(diagnosis)?, without_threads(diagnosis)];
     sections.extend(waiting::sections(diagnosis, document, shown, style)?);
     sections.extend(stacks::sections(diagnosis, document, shown, style)?);
     sections.push(idle(diagnosis)?);
@@ -41,6 +41,19 @@ fn faults(diagnosis: &Diagnosis<'_>) -> io::Result<Section> {
         about: None,
         lines,
     })
+}
+
+/// A list of images is a report, too.
+fn without_threads(diagnosis: &Diagnosis<'_>) -> Section {
+    let lines = match diagnosis.threads.all.is_empty() {
+        true => "    the report has no threads\n",
+        false => "",
+    };
+    Section {
+        title: "Nothing to diagnose".to_owned(),
+        about: None,
+        lines: lines.as_bytes().to_vec(),
+    }
 }
 
 fn idle(diagnosis: &Diagnosis<'_>) -> io::Result<Section> {
