@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use kstack_model::ImageKind;
+
 use super::facts;
 use super::fingerprint::meaningful;
 use super::threads::{ThreadEntry, ThreadIndex};
@@ -203,6 +205,23 @@ fn not_one_boot(before: &Diagnosis<'_>, after: &Diagnosis<'_>) -> Option<String>
         return Some(
             "the machine was started anew in between: threads are not the same ones".to_owned(),
         );
+    }
+    if let Some((old, new)) = old.machine.model.as_ref().zip(new.machine.model.as_ref())
+        && old != new
+    {
+        return Some(format!(
+            "the machines differ ({old} and {new}): threads are not the same ones"
+        ));
+    }
+    let kernel = |report: &kstack_model::Report| {
+        let mut images = report.kernel.images.iter();
+        let kernel = images.find(|image| image.kind == ImageKind::Kernel)?;
+        kernel.uuid
+    };
+    if let Some((old, new)) = kernel(old).zip(kernel(new))
+        && old != new
+    {
+        return Some("the kernels are two builds: threads are not the same ones".to_owned());
     }
     let systems = [
         (&old.machine.os_build, &new.machine.os_build),

@@ -289,11 +289,11 @@ impl Diagnosis<'_> {
         let base = facts::base_priority(owner);
         if mine > theirs {
             Some(format!(
-                "priority inversion: it runs at {mine}, the owner at {theirs}"
+                "priority inversion: its priority is {mine}, the owner's {theirs}"
             ))
         } else if base.is_some_and(|base| mine > base) {
             Some(format!(
-                "the owner was raised from {} to {theirs} for its waiters",
+                "the owner is raised from priority {} to {theirs}",
                 base.unwrap_or_default()
             ))
         } else {

@@ -93,3 +93,20 @@ fn reports_in_the_wrong_order_prove_nothing() {
         Some(Proof::Frames)
     );
 }
+
+#[test]
+fn threads_of_two_machines_are_not_compared() {
+    let of = |model: &str| {
+        let mut trace = hang(1, 0x10, 9).trace();
+        trace.report.machine.model = Some(model.to_owned());
+        trace
+    };
+    let (one, other) = (of("MacPro5,1"), of("MacBookPro9,1"));
+    let comparison = compare(&diagnose(&one), &diagnose(&other));
+    let why = comparison.not_one_boot.unwrap();
+    assert!(
+        why.contains("the machines differ (MacPro5,1 and MacBookPro9,1)"),
+        "{why}"
+    );
+    assert_eq!(comparison.stuck, []);
+}

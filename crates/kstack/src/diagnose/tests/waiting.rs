@@ -211,7 +211,7 @@ fn a_waiter_above_the_owner_is_a_priority_inversion() {
     let doing = diagnose(&trace).doing(0);
     assert_eq!(
         doing.last().unwrap(),
-        "priority inversion: it runs at 80, the owner at 31"
+        "priority inversion: its priority is 80, the owner's 31"
     );
 }
 
