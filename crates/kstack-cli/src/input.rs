@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use kstack::model::{Basis, Note, Report, Slide, SlideOf};
 use kstack::parse::{FORMATS, Format, Limits, join, parse, parse_as};
-use kstack::resolve::UnusedFile;
+use kstack::resolve::{Trace, UnusedFile};
 use kstack::symbols::{CacheUse, Request, Role, SymbolSet, SymbolSource};
 
 use crate::args::{InputArgs, ListingArgs, SymbolArgs};
@@ -327,6 +327,27 @@ pub(crate) fn complain_of_remarks(symbols: &SymbolSet) {
 pub(crate) fn complain_of_unused(files: &[UnusedFile]) {
     for file in files {
         output::complain(&format!("{}: {}", file.path, file.why));
+    }
+}
+
+/// Says what a picture has no place for: notes of the trace, and files that speak for no image in it.
+pub(crate) fn complain_of(trace: &Trace) {
+    complain_of_unused(&trace.unused);
+    complain_of_notes(trace.report.notes.iter().chain(&trace.notes));
+}
+
+/// Says the first notes, and how many more there are.
+pub(crate) fn complain_of_notes<'a>(notes: impl Iterator<Item = &'a Note>) {
+    const MOST: usize = 20;
+    let mut more = 0;
+    for (position, note) in notes.enumerate() {
+        match position {
+            0..MOST => output::complain(&note.to_string()),
+            _ => more += 1,
+        }
+    }
+    if more > 0 {
+        output::complain(&format!("{more} more notes; kstack images has them all"));
     }
 }
 

@@ -109,3 +109,31 @@ fn a_circle_of_ten_thousand_threads_is_told_and_drawn_by_its_ends() {
     assert!(picture.len() < 100_000, "{} bytes", picture.len());
     assert!(page.contains("more"));
 }
+
+#[test]
+fn a_picture_says_beside_it_which_files_do_not_serve() {
+    let folder = format!("{}/../../samples/dtrace-stacks", env!("CARGO_MANIFEST_DIR"));
+    let picture = |command: &str, more: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_kstack"))
+            .args([command, "out.stacks", "--kext", "../zpool-hang/zfs.kext"])
+            .args([
+                "--kextstat",
+                "../zpool-hang/kextstat.txt",
+                "--no-search",
+                "--no-cache",
+            ])
+            .args(more)
+            .current_dir(&folder)
+            .output()
+            .unwrap();
+        String::from_utf8(output.stderr).unwrap()
+    };
+    for said in [
+        picture("flamegraph", &[]),
+        picture("symbolicate", &["--format", "folded"]),
+    ] {
+        assert!(said.contains("pass --kernel-slide"), "{said}");
+        assert!(said.contains("zfs.kext"), "{said}");
+    }
+    assert!(!picture("symbolicate", &[]).contains("--kernel-slide"));
+}

@@ -62,9 +62,6 @@ enum TextOrMarkdown {
     Markdown,
 }
 
-/// Notes that are shown; a damaged report can have thousands.
-const MOST_NOTES: usize = 20;
-
 pub(crate) fn run(args: &Annotate) -> anyhow::Result<Exit> {
     let stdin = Path::new("-");
     anyhow::ensure!(
@@ -129,13 +126,7 @@ fn images(report: Option<&Path>, mut reports: Vec<Report>) -> Report {
 /// Says what was given and does not serve: the text itself has no place for it.
 fn complain_about(annotator: &Annotator<'_>) -> Exit {
     input::complain_of_unused(annotator.unused());
-    for note in annotator.notes().take(MOST_NOTES) {
-        output::complain(&note.text);
-    }
-    match annotator.notes().count().saturating_sub(MOST_NOTES) {
-        0 => {}
-        more => output::complain(&format!("{more} more notes; kstack images has them all")),
-    }
+    input::complain_of_notes(annotator.notes());
     if annotator.knows_no_code() {
         output::complain(
             "no image has both a symbol file and a place, so the text stays as it is; pass --kernel PATH, \

@@ -88,6 +88,7 @@ pub(crate) fn run(args: &Flamegraph) -> anyhow::Result<Exit> {
     let mut out = output::open(&args.output)?;
     out.write_all(&picture)?;
     out.flush()?;
+    traces.iter().for_each(input::complain_of);
     input::finish(&symbols);
     Ok(exit)
 }

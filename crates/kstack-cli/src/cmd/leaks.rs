@@ -99,6 +99,7 @@ pub(crate) fn run(args: &Leaks) -> anyhow::Result<Exit> {
     };
     if let Some(renderer) = renderer {
         (renderer.write)(&trace, &options, &mut out)?;
+        input::complain_of(&trace);
     }
     out.flush()?;
     input::finish(&symbols);

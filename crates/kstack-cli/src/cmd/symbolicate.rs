@@ -87,6 +87,9 @@ pub(crate) fn run(args: &Symbolicate) -> anyhow::Result<Exit> {
         }
         (args.format.write)(&trace, &options, &mut out)?;
         stats.stage("write the answer");
+        if !args.format.has_notes {
+            input::complain_of(&trace);
+        }
         exit = exit.max(Exit::of(&trace, args.strict));
         if index + 1 == parts {
             // The process ends, and taking a whole system's trace apart takes a tenth of a run.

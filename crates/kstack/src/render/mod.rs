@@ -55,6 +55,8 @@ pub struct Renderer {
     pub about: &'static str,
     /// The extension of a file of it, without the dot.
     pub extension: &'static str,
+    /// Whether it has a place for notes and for files that are not used. Otherwise they have to be said beside it.
+    pub has_notes: bool,
     /// Writes a trace. Give it a buffered writer: it writes in small pieces.
     pub write: fn(&Trace, &RenderOptions, &mut dyn Write) -> io::Result<()>,
 }
