@@ -133,6 +133,7 @@ pub(crate) fn idle_groups(threads: &Threads<'_>) -> Vec<IdleGroup> {
 fn nearly(thread: &ThreadEntry<'_>, labels: &Labels) -> Vec<LabelId> {
     let mut key = thread.kernel.clone();
     key.dedup();
+    key.extend(thread.continuation);
     let tells = |id: &LabelId| labels.get(*id).is_some_and(Label::is_meaningful);
     if !thread.kernel.iter().skip(thread.machinery).any(tells) {
         let mut user = thread.user.clone();

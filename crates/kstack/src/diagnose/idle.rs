@@ -29,7 +29,7 @@ pub(crate) fn idle(thread: &ThreadEntry<'_>, labels: &Labels) -> Option<&'static
         .outermost_wait(labels)
         .map_or(thread.machinery, |(at, _)| at);
     let mut names = Vec::new();
-    for id in thread.kernel.iter().skip(start) {
+    for id in thread.kernel.iter().skip(start).chain(&thread.continuation) {
         let label = labels.get(*id)?;
         if matches!(label.role, Some(Role::Switch | Role::Entry)) {
             continue;

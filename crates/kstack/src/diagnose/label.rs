@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use foldhash::HashMap;
-use kstack_model::{At, Frame, FrameKind, ImageKind, ImageOffset, Side};
+use kstack_model::{Address, At, Frame, FrameKind, ImageKind, ImageOffset, Said, Side};
 use kstack_symbols::Certainty;
 
 use super::roles::{self, Role};
@@ -240,19 +240,25 @@ impl<'a> Labeller<'a> {
     pub(crate) fn label(&mut self, process: usize, side: Side, frame: &'a Frame) -> LabelId {
         let space = SpaceId::of(side, process);
         let Some(said) = &frame.said else {
-            return self.by_parts(space, frame);
+            return self.by_parts(space, frame, None);
         };
         let place = (space, frame.at, frame.kind, Arc::as_ptr(said).addr());
         if let Some(id) = self.by_said.get(&place) {
             return *id;
         }
-        let id = self.by_parts(space, frame);
+        let id = self.by_parts(space, frame, Some(said));
         self.by_said.insert(place, id);
         id
     }
 
-    fn by_parts(&mut self, space: SpaceId, frame: &'a Frame) -> LabelId {
-        let parts = self.parts(space, frame);
+    /// The label of where a thread will continue that gave up its kernel stack.
+    pub(crate) fn continuation(&mut self, address: Address) -> LabelId {
+        let frame = Frame::new(address, FrameKind::InstructionPointer);
+        self.by_parts(SpaceId::Kernel, &frame, None)
+    }
+
+    fn by_parts(&mut self, space: SpaceId, frame: &Frame, said: Option<&'a Said>) -> LabelId {
+        let parts = self.parts(space, frame, said);
         if let Some(id) = self.by_parts.get(&parts) {
             return *id;
         }
@@ -272,7 +278,7 @@ impl<'a> Labeller<'a> {
         id
     }
 
-    fn parts(&self, space: SpaceId, frame: &'a Frame) -> Parts<'a> {
+    fn parts(&self, space: SpaceId, frame: &Frame, said: Option<&'a Said>) -> Parts<'a> {
         let trace = self.trace;
         let found = trace.resolution(space, frame);
         let (image, offset) = match found {
@@ -296,7 +302,6 @@ impl<'a> Labeller<'a> {
             },
             Resolution::ImageOnly { .. } | Resolution::Nowhere { .. } => None,
         };
-        let said = frame.said.as_deref();
         let said_name = said.and_then(|said| said.symbol.as_deref());
         let place = match (offset, frame.at) {
             (Some(offset), _) | (None, At::InImage { offset, .. }) => FunctionPart::Offset(offset),

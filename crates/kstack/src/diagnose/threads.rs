@@ -32,6 +32,8 @@ pub struct ThreadEntry<'a> {
     pub kernel: Vec<LabelId>,
     /// Labels of its user stack, likewise.
     pub user: Vec<LabelId>,
+    /// Where it will continue, when it gave up its kernel stack: then that is all there is of it.
+    pub continuation: Option<LabelId>,
     /// How many of the innermost kernel frames are the machinery of waiting or of panicking. Functions of
     /// the kernel that have no name count where they stand between two that do: stripped kernels name few.
     pub machinery: usize,
@@ -65,12 +67,15 @@ impl<'a> Threads<'a> {
                         .map(|frame| labeller.label(process_index, side, frame))
                         .collect()
                 };
+                let (kernel, user) = (labels(Side::Kernel), labels(Side::User));
+                let continuation = thread.continuation.filter(|_| kernel.is_empty());
                 threads.all.push(ThreadEntry {
                     process_index,
                     process,
                     thread,
-                    kernel: labels(Side::Kernel),
-                    user: labels(Side::User),
+                    kernel,
+                    user,
+                    continuation: continuation.map(|address| labeller.continuation(address)),
                     machinery: 0,
                     processor_time: clock.time(thread),
                     idle: None,
@@ -114,8 +119,8 @@ impl ThreadEntry<'_> {
 
     /// Whether a kernel frame fits.
     pub(crate) fn is_in(&self, labels: &Labels, test: impl Fn(&Label) -> bool) -> bool {
-        let mut kernel = self.kernel.iter().filter_map(|id| labels.get(*id));
-        kernel.any(test)
+        let kernel = self.kernel.iter().chain(&self.continuation);
+        kernel.filter_map(|id| labels.get(*id)).any(test)
     }
 
     /// Whether the kernel says that it is blocked. One that has announced its wait and not yet left the
@@ -129,8 +134,11 @@ impl ThreadEntry<'_> {
     /// What the names of the innermost frames say it waits for.
     #[must_use]
     pub fn wait_by_name(&self, labels: &Labels) -> Option<WaitKind> {
-        let (_, kind) = self.outermost_wait(labels)?;
-        Some(kind)
+        let continuation = self.continuation.and_then(|id| labels.get(id)?.role);
+        match (self.outermost_wait(labels), continuation) {
+            (Some((_, kind)), _) | (None, Some(Role::Wait(kind))) => Some(kind),
+            _ => None,
+        }
     }
 
     /// The kernel function in which it waits, when one is known: a function of the kernel that has no name

@@ -44,6 +44,11 @@ impl Diagnosis<'_> {
         {
             parts.push(format!("at {}", label.in_words()));
         }
+        if let Some(label) = entry.continuation.and_then(|id| self.labels.get(id))
+            && label.name().is_some()
+        {
+            parts.push(format!("will continue in {}", label.in_words()));
+        }
         if let Some(idle) = entry.idle {
             parts.push(idle.to_owned());
         }
