@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use foldhash::{HashMap, HashSet};
 use kstack_model::{Frame, Side, Stack};
 
-use crate::diagnose::{Function, Label, Labeller, plain};
+use crate::diagnose::{Function, Label, Labeller, facts, plain};
 use crate::resolve::{Resolution, SpaceId, Trace};
 
 /// The records of a zone log by stack and by function.
@@ -13,6 +13,8 @@ use crate::resolve::{Resolution, SpaceId, Trace};
 pub struct Leaks<'a> {
     /// Records of each kind, allocations first.
     pub kinds: Vec<LeakKind<'a>>,
+    /// Where in the log the oldest record is, when the debugger was asked.
+    pub oldest: Option<u64>,
 }
 
 /// The records of one kind: allocations, or frees.
@@ -40,7 +42,10 @@ impl<'a> Leaks<'a> {
             trace,
             labeller: Labeller::new(trace),
         };
-        let mut leaks = Leaks::default();
+        let mut leaks = Leaks {
+            oldest: facts::number(&trace.report.facts, &["oldest record"]),
+            ..Leaks::default()
+        };
         for (index, process) in trace.report.processes.iter().enumerate() {
             for thread in &process.threads {
                 let mut kind = LeakKind {

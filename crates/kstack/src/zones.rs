@@ -81,20 +81,20 @@ const WORTH_A_LOOK: i64 = 1 << 20;
 /// The zones of one or more tables of the same machine, oldest first.
 #[must_use]
 pub fn histories(tables: &[Vec<Zone>], order: Order) -> Vec<ZoneHistory> {
-    let mut by_name: BTreeMap<&str, Vec<Option<Zone>>> = BTreeMap::new();
+    // Zones of one name and different elements are different zones.
+    let mut by_name: BTreeMap<(&str, u64), Vec<Option<Zone>>> = BTreeMap::new();
     for (index, table) in tables.iter().enumerate() {
         for zone in table {
             let history = by_name
-                .entry(&zone.name)
+                .entry((&zone.name, zone.element))
                 .or_insert_with(|| vec![None; tables.len()]);
             if let Some(slot) = history.get_mut(index) {
                 match slot {
                     // Some zones share a name; together they are what grows.
-                    Some(known) if known.element == zone.element => {
+                    Some(known) => {
                         known.in_use = known.in_use.saturating_add(zone.in_use);
                         known.size = known.size.saturating_add(zone.size);
                     }
-                    Some(_) => {}
                     None => *slot = Some(zone.clone()),
                 }
             }
@@ -102,7 +102,7 @@ pub fn histories(tables: &[Vec<Zone>], order: Order) -> Vec<ZoneHistory> {
     }
     let mut histories: Vec<ZoneHistory> = by_name
         .into_iter()
-        .map(|(name, tables)| ZoneHistory {
+        .map(|((name, _), tables)| ZoneHistory {
             name: name.to_owned(),
             tables,
             suspected: Vec::new(),
@@ -262,5 +262,14 @@ mod tests {
         assert_eq!(sorted(Order::InUse), "cba");
         assert_eq!(sorted(Order::Size), "acb");
         assert_eq!(sorted(Order::Growth), "bca");
+    }
+
+    #[test]
+    fn two_zones_of_one_name_and_different_elements_are_both_there() {
+        let histories = histories(&[vec![zone("a", 8, 1), zone("a", 16, 1)]], Order::InUse);
+        let elements = histories
+            .iter()
+            .map(|history| history.last().unwrap().element);
+        assert_eq!(elements.collect::<Vec<_>>(), [16, 8]);
     }
 }

@@ -69,8 +69,14 @@ fn what_it_waits_for_is_told_by_where_it_will_continue() {
     let trace = trace();
     let diagnosis = diagnose(&trace);
     let told = doing(&diagnosis, 1);
-    assert!(told.contains("waits for a mutex (told by its frames)"), "{told}");
-    assert!(told.ends_with("will continue in ulock_wait_continue (in kernel)"), "{told}");
+    assert!(
+        told.contains("waits for a mutex (told by its frames)"),
+        "{told}"
+    );
+    assert!(
+        told.ends_with("will continue in ulock_wait_continue (in kernel)"),
+        "{told}"
+    );
 }
 
 #[test]

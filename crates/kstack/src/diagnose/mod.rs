@@ -12,7 +12,7 @@ mod chains;
 pub mod compare;
 mod components;
 mod deadlocks;
-mod facts;
+pub(crate) mod facts;
 mod fingerprint;
 mod groups;
 mod idle;

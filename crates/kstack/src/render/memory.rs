@@ -141,6 +141,9 @@ pub fn write_leaks(
         }
         write_more(kind.stacks.len(), shown, out)?;
     }
+    if let Some(index) = leaks.oldest {
+        writeln!(out, "\nThe oldest record is at index {index} of the log.")?;
+    }
     let missing = missing_lines(trace, &Missing::of(trace), shown)?;
     if !missing.is_empty() {
         writeln!(out, "\n{heading}What is missing:{heading:#}")?;
