@@ -2,8 +2,15 @@
 
 use std::process::Command;
 
-/// Names of programs, and a folder in the paths of the symbol files.
-const SECRETS: [&str; 5] = ["zpool", "launchd", "exampled", "Old Player", "/samples/"];
+/// Names of programs, a folder in the paths of the symbol files, and what its owner called a report.
+const SECRETS: [&str; 6] = [
+    "zpool",
+    "launchd",
+    "exampled",
+    "Old Player",
+    "/samples/",
+    "second.log",
+];
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../samples/zpool-hang");
 

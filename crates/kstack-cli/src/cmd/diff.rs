@@ -93,7 +93,10 @@ pub(crate) fn run(args: &Diff) -> anyhow::Result<Exit> {
             writeln!(out)?;
         }
         let mut changed = compare(before, after);
-        if let Some([before, after]) = names.get(number..number + 2) {
+        // A file can be called by its owner.
+        if let Some([before, after]) = names.get(number..number + 2)
+            && !args.redact.redact
+        {
             changed.names = Some((before.clone(), after.clone()));
         }
         match args.format {
