@@ -1,7 +1,7 @@
 //! A trace as JSON for programs; `docs/json.md` describes it.
 
 pub(super) mod harmless;
-mod images;
+pub(super) mod images;
 mod waits;
 
 use std::io::{self, Write};

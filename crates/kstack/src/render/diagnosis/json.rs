@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use kstack_model::Side;
 
 use super::super::RenderOptions;
+use super::super::json::images::unknown;
 use super::super::json::write_document;
 use super::super::wire::{Fingerprint, Hex, SCHEMA, UuidText};
 use super::wire;
@@ -43,6 +44,7 @@ pub(super) fn write(
             .collect(),
         idle: one.idle(),
         missing: one.missing(),
+        unknown: diagnosis.missing.unknown.iter().map(unknown).collect(),
         notes: notes.map(ToString::to_string).collect(),
     };
     write_document(&document, options.trace_index, out)

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::super::wire::{Fingerprint, Hex, UuidText};
+use super::super::wire::{Fingerprint, Hex, Unknown, UuidText};
 use crate::diagnose;
 
 #[derive(Debug, Serialize)]
@@ -20,6 +20,8 @@ pub(super) struct Document {
     pub(super) groups: Vec<Group>,
     pub(super) idle: Vec<Idle>,
     pub(super) missing: Vec<Missing>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) unknown: Vec<Unknown>,
     pub(super) notes: Vec<String>,
 }
 

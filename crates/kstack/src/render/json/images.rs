@@ -123,13 +123,6 @@ pub(super) fn missing<'a>(trace: &'a Trace, names: &'a [String]) -> wire::Missin
             pass: one.pass.clone(),
         }
     };
-    let unknown = |one: &missing::UnknownFrames| wire::Unknown {
-        region: one.region.word(),
-        frames: one.frames,
-        lowest: one.range.map(|(lowest, _)| lowest.into()),
-        highest: one.range.map(|(_, highest)| highest.into()),
-        pass: one.region.pass(),
-    };
     wire::Missing {
         images: missing.images.iter().map(image).collect(),
         unknown: missing.unknown.iter().map(unknown).collect(),
@@ -137,6 +130,16 @@ pub(super) fn missing<'a>(trace: &'a Trace, names: &'a [String]) -> wire::Missin
             images: missing.user_images,
             frames: missing.user_frames,
         }),
+    }
+}
+
+pub(in super::super) fn unknown(one: &missing::UnknownFrames) -> wire::Unknown {
+    wire::Unknown {
+        region: one.region.word(),
+        frames: one.frames,
+        lowest: one.range.map(|(lowest, _)| lowest.into()),
+        highest: one.range.map(|(_, highest)| highest.into()),
+        pass: one.region.pass(),
     }
 }
 
