@@ -3,7 +3,7 @@
 //! All of them print one zone a line. `zprint(1)` puts the name first and its
 //! numbers in a fixed order, with K and M behind some; the macros put the
 //! address of the zone first, and a line of titles says which number is which
-//! (`kgmacros` of xnu-1228 to xnu-2050; xnu-4903 and xnu-11417, `tools/lldbmacros/memory.py`).
+//! (`kgmacros` of gdb; xnu-4903 and xnu-11417, `tools/lldbmacros/memory.py`).
 
 #[cfg(test)]
 mod tests;

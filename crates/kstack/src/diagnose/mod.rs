@@ -46,7 +46,7 @@ pub(crate) use threads::process_in_words;
 pub use threads::{ThreadEntry, ThreadIndex, Threads, heaviest};
 pub use waits::{Node, Strength, Via, WaitEdge, Waits};
 
-use kstack_model::{Side, ThreadRole};
+use kstack_model::{Side, ThreadRole, WaitInfo};
 
 use crate::missing::Missing;
 use crate::resolve::Trace;
@@ -128,7 +128,7 @@ pub fn fingerprint(trace: &Trace) -> Option<Fingerprint> {
     fingerprint::of(&threads, &labels)
 }
 
-/// A thread that waits for somebody, or that somebody waits for, is not idle, whatever its stack.
+/// A thread that waits for somebody or for an answer, or that somebody waits for, is not idle, whatever its stack.
 fn mark_idle(threads: &mut Threads<'_>, labels: &Labels, waits: &Waits) {
     let mut is_part = vec![false; threads.all.len()];
     for edge in &waits.edges {
@@ -143,7 +143,8 @@ fn mark_idle(threads: &mut Threads<'_>, labels: &Labels, waits: &Waits) {
         }
     }
     for ((thread, is_part), info) in threads.all.iter_mut().zip(is_part).zip(&waits.info) {
-        thread.idle = if is_part {
+        let wants_an_answer = info.as_ref().is_some_and(WaitInfo::is_for_a_reply);
+        thread.idle = if is_part || wants_an_answer {
             None
         } else {
             let by_record = info.as_ref().and_then(idle::by_record);

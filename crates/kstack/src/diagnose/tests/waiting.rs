@@ -308,3 +308,17 @@ fn a_thread_that_is_not_in_the_records_may_share_its_event() {
         Some(vec![1, 2])
     );
 }
+
+#[test]
+fn a_thread_that_waits_for_an_answer_is_not_idle_although_nobody_is_named() {
+    let receive = |flags: u32| {
+        let mut trace = Hang::default()
+            .process(1, "a")
+            .thread(1, &["kernel:mach_msg_receive_continue"])
+            .waits(PORT_RECEIVE, 0x503, 0xa)
+            .trace();
+        trace.report.processes[0].waits[0].flags = flags;
+        diagnose(&trace).idle.len()
+    };
+    assert_eq!((receive(0), receive(1)), (1, 0));
+}
