@@ -22,7 +22,7 @@ use crate::{input, output};
 #[command(after_help = "\
 Examples:
   kstack flamegraph out.stacks --kext zfs.kext@0xffffff7f80f00000 -o out.svg
-  kstack flamegraph after.stacks --before before.stacks --kext zfs.kext --kextstat kextstat.txt -o diff.svg")]
+  kstack flamegraph after.stacks --before before.stacks --kext zfs.kext@0xffffff7f80f00000 -o diff.svg")]
 pub(crate) struct Flamegraph {
     /// The capture; - for standard input
     #[arg(value_name = "REPORT")]
