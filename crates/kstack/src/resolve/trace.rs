@@ -6,8 +6,8 @@ use std::ops::Range;
 
 use foldhash::HashMap;
 use kstack_model::{
-    Address, At, Frame, FrameKind, ImageOffset, LoadedImage, Note, Report, Side, Slide, Uuid,
-    VmAddr,
+    Address, At, Frame, FrameKind, ImageKind, ImageOffset, LoadedImage, Note, Report, Side, Slide,
+    Uuid, VmAddr,
 };
 use kstack_symbols::{Certainty, Detail, Named, Virtual};
 
@@ -157,12 +157,15 @@ pub struct TraceImage {
 }
 
 impl TraceImage {
-    /// What to call it: the bundle identifier or name, else the file's, else the UUID, else "?".
+    /// What to call it: the bundle identifier or name, else the file's, else `kernel` when it is that, else the
+    /// UUID, else "?".
     #[must_use]
     pub fn name(&self) -> String {
         let stated = self.image.name.clone();
         stated
             .or_else(|| self.used.as_ref().map(|used| used.name.clone()))
+            // A report has one, so that this says more than its UUID.
+            .or_else(|| (self.image.kind == ImageKind::Kernel).then(|| "kernel".to_owned()))
             .or_else(|| self.image.uuid.map(shown))
             .unwrap_or_else(|| "?".to_owned())
     }

@@ -229,3 +229,28 @@ fn no_file_is_asked_for_that_nothing_could_tell_to_be_the_right_one() {
     );
     assert!(!text.contains("pass --kext PATH"), "{text}");
 }
+
+#[test]
+fn a_kernel_that_the_report_knows_by_its_uuid_alone_is_called_kernel() {
+    let mut report = Hang::default()
+        .process(0, "kernel_task")
+        .thread(1, &["zfs:f"])
+        .trace()
+        .report;
+    let mut image = LoadedImage::new(ImageKind::Kernel);
+    image.uuid = Some(Uuid::from_bytes([7; 16]));
+    image.placements = vec![Placement::LoadedAt(Address(0xffff_ff80_0020_0000))];
+    report.kernel.images = vec![image];
+    report.processes[0].threads[0].stacks =
+        vec![Stack::new(Side::Kernel, vec![at(0xffff_ff80_0020_0010)])];
+    let trace = crate::resolve(report, &Default::default(), &Default::default());
+    let text = text(&trace, Shown::default());
+    assert!(
+        text.contains("    kernel + 0x10 (0xffffff8000200010)"),
+        "{text}"
+    );
+    assert!(
+        text.contains("    kernel at 0xffffff8000200000, UUID 07070707-"),
+        "{text}"
+    );
+}
