@@ -256,7 +256,8 @@ pub(crate) struct Thread<'a> {
 pub(crate) struct Wait<'a> {
     #[serde(rename = "type")]
     pub(crate) wait_type: String,
-    pub(crate) context: Hex,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) context: Option<Hex>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) context_at: Option<Awaited<'a>>,
     pub(crate) owner: Owner,

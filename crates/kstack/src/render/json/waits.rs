@@ -12,7 +12,7 @@ impl<'a> Writer<'a> {
         let object = recorded.kernel_object(wait);
         wire::Wait {
             wait_type: kind_of_wait(wait.wait_type),
-            context: wire::Hex(wait.context),
+            context: (wait.context != 0).then_some(wire::Hex(wait.context)),
             context_at: object.and_then(|at| self.awaited(at)),
             owner: owner(wait.waits_for()),
             for_a_reply: wait.is_for_a_reply(),
