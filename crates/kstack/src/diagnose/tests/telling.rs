@@ -254,3 +254,19 @@ fn a_kernel_that_the_report_knows_by_its_uuid_alone_is_called_kernel() {
         "{text}"
     );
 }
+
+#[test]
+fn threads_that_each_wait_for_something_else_take_one_line() {
+    let mut hang = Hang::default().process(1, "a");
+    for id in 1..=9 {
+        hang = hang
+            .thread(id, &["kernel:f", "kernel:g"])
+            .with(|thread| thread.wait_event = Some(Address(0x100 + id)));
+    }
+    let trace = hang.trace();
+    let short = text(&trace, Shown::default());
+    let line =
+        "        each differs, the first waits for the event 0x101; --all tells the others\n";
+    assert!(short.contains(line), "{short}");
+    assert!(text(&trace, Shown::all()).contains("1 of them: waits for the event 0x109\n"));
+}

@@ -106,6 +106,18 @@ pub(super) fn write_doing(
     if !common.is_empty() {
         writeln!(lines, "        {}", Visible(&common.join("; ")))?;
     }
+    // What each of many does alone is seldom worth a line for each.
+    if let [(1, first), _, _, ..] = rest.as_slice()
+        && rest.len() == threads.len()
+        && shown.most != usize::MAX
+    {
+        let first = Visible(first);
+        return writeln!(
+            lines,
+            "        each differs, the first {first}; {} tells the others",
+            shown.rest
+        );
+    }
     for (count, words) in rest.iter().take(most) {
         writeln!(lines, "        {count} of them: {}", Visible(words))?;
     }

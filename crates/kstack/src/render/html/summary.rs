@@ -66,8 +66,12 @@ fn verdict(view: &View<'_>) -> Vec<Markup> {
     for (deadlocks, what) in [(certain, "deadlock"), (possible, "possible deadlock")] {
         if !deadlocks.is_empty() {
             let threads = deadlocks.iter().map(|deadlock| deadlock.waits.len()).sum();
+            let how = match threads {
+                1 => " that waits for itself.",
+                _ => " in a circle.",
+            };
             sentences.push(html! {
-                em { (Count(deadlocks.len(), what)) } ": " (Count(threads, "thread")) " in a circle."
+                em { (Count(deadlocks.len(), what)) } ": " (Count(threads, "thread")) (how)
             });
         }
     }
