@@ -285,9 +285,13 @@ impl Diagnosis<'_> {
     /// Priority inversions: a waiter above the thread it waits for.
     fn priority(&self, index: ThreadIndex, entry: &ThreadEntry<'_>) -> Option<String> {
         let edge = self.waits.from(index).first()?;
+        // Who stands at the end of an inheritance is not the owner.
         let Node::Thread(owner) = edge.to else {
             return None;
         };
+        if edge.strength != Strength::Certain {
+            return None;
+        }
         let owner = self.threads.get(owner)?.thread;
         let mine = facts::priority(entry.thread)?;
         let theirs = facts::priority(owner)?;

@@ -322,3 +322,20 @@ fn a_thread_that_waits_for_an_answer_is_not_idle_although_nobody_is_named() {
     };
     assert_eq!((receive(0), receive(1)), (1, 0));
 }
+
+#[test]
+fn the_end_of_an_inheritance_is_not_called_an_owner_of_lower_priority() {
+    let priority = |hops: u8| {
+        let trace = Hang::default()
+            .process(1, "a")
+            .thread(1, &["zfs:f"])
+            .fact("ths_sched_priority", 80)
+            .pushes(2, hops)
+            .thread(2, &["zfs:g"])
+            .fact("ths_sched_priority", 31)
+            .trace();
+        diagnose(&trace).doing(0).join("; ")
+    };
+    assert!(priority(1).contains("priority inversion"));
+    assert!(!priority(2).contains("priority inversion"));
+}
