@@ -5,10 +5,11 @@ use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Write};
 
 use anyhow::Context;
-use kstack::Trace;
+use kstack::model::Report;
 use kstack::render::{RENDERERS, Renderer};
+use kstack::{Redactor, Selection};
 
-use crate::args::{OutputArgs, RedactArgs, When};
+use crate::args::{OutputArgs, RedactArgs, SelectArgs, When};
 use crate::pager::Paged;
 
 /// The writer that was asked for. It must be flushed.
@@ -70,10 +71,21 @@ pub(crate) fn renderer(name: &str) -> Result<&'static Renderer, String> {
         })
 }
 
-/// The traces without what is private, if that was asked for.
-pub(crate) fn redact(args: &RedactArgs, traces: &mut [Trace]) {
-    if args.redact {
-        kstack::redact(traces);
+/// What takes out of traces what is private, if that was asked for: of all the reports, so that each secret
+/// has one placeholder.
+pub(crate) fn redactor<'a>(
+    args: &RedactArgs,
+    reports: impl IntoIterator<Item = &'a Report>,
+) -> Option<Redactor> {
+    args.redact.then(|| Redactor::of(reports))
+}
+
+/// The selection for the traces as they are shown.
+pub(crate) fn selection(args: &SelectArgs, redactor: Option<&Redactor>) -> Selection {
+    let selection = args.selection();
+    match redactor {
+        Some(redactor) => redactor.selection(selection),
+        None => selection,
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::io::Write;
 use std::path::PathBuf;
-use std::slice;
 
 use clap::{Args, ValueEnum};
 use kstack::render::diagnosis::{self, Shown};
@@ -64,6 +63,7 @@ pub(crate) fn run(args: &Diagnose) -> anyhow::Result<Exit> {
     let mut stats = Stats::default();
     let (reports, symbols) = input::traces(&args.reports, &args.input, &args.symbols, &mut stats)?;
     let of = reports.len();
+    let redactor = output::redactor(&args.redact, &reports);
     let shown = shown(args.all);
     let mut exit = Exit::Done;
     let mut out = output::open(&args.output)?;
@@ -73,7 +73,9 @@ pub(crate) fn run(args: &Diagnose) -> anyhow::Result<Exit> {
             writeln!(out)?;
         }
         let mut trace = kstack::resolve(report, &symbols, &args.symbols.options());
-        output::redact(&args.redact, slice::from_mut(&mut trace));
+        if let Some(redactor) = &redactor {
+            redactor.redact(&mut trace);
+        }
         let options = RenderOptions {
             color: output::color(&args.output),
             columns: output::columns(&args.output),

@@ -72,7 +72,11 @@ pub(crate) fn run(args: &Diff) -> anyhow::Result<Exit> {
         .into_iter()
         .map(|report| kstack::resolve(report, &symbols, &args.symbols.options()));
     let mut traces: Vec<_> = resolved.collect();
-    output::redact(&args.redact, &mut traces);
+    let reports = traces.iter().map(|trace| &trace.report);
+    let redactor = output::redactor(&args.redact, reports);
+    if let Some(redactor) = &redactor {
+        traces.iter_mut().for_each(|trace| redactor.redact(trace));
+    }
     let found: Vec<_> = traces.iter().map(diagnose).collect();
     found
         .get(1)

@@ -66,10 +66,14 @@ pub(crate) fn run(args: &Flamegraph) -> anyhow::Result<Exit> {
     for (path, input) in inputs {
         traces.push(trace(args, path, input, &symbols)?);
     }
-    output::redact(&args.redact, &mut traces);
+    let reports = traces.iter().map(|trace| &trace.report);
+    let redactor = output::redactor(&args.redact, reports);
+    if let Some(redactor) = &redactor {
+        traces.iter_mut().for_each(|trace| redactor.redact(trace));
+    }
     let options = RenderOptions {
         raw_names: args.output.raw_names,
-        selection: args.select.selection(),
+        selection: output::selection(&args.select, redactor.as_ref()),
         ..RenderOptions::default()
     };
     // The picture first: without one, no empty file is left behind.

@@ -2,7 +2,6 @@
 
 use std::io::Write;
 use std::path::PathBuf;
-use std::slice;
 
 use clap::{Args, ValueEnum};
 use kstack::leaks::Leaks as Counted;
@@ -62,8 +61,11 @@ pub(crate) fn run(args: &Leaks) -> anyhow::Result<Exit> {
     let read = zlog::read(&input::bytes(&args.file)?, &Limits::default());
     let report = read.map_err(|why| InputError(format!("{}: {why}", args.file.display())))?;
     let symbols = input::symbols(&args.symbols, [&report]);
+    let redactor = output::redactor(&args.redact, [&report]);
     let mut trace = kstack::resolve(report, &symbols, &args.symbols.options());
-    output::redact(&args.redact, slice::from_mut(&mut trace));
+    if let Some(redactor) = &redactor {
+        redactor.redact(&mut trace);
+    }
     let options = RenderOptions {
         color: output::color(&args.output),
         raw_names: args.output.raw_names,

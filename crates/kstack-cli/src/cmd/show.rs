@@ -2,7 +2,6 @@
 
 use std::io::Write;
 use std::path::PathBuf;
-use std::slice;
 
 use clap::Args;
 use kstack::render::{RenderOptions, Renderer, TraceIndex};
@@ -43,16 +42,19 @@ pub(crate) struct Show {
 pub(crate) fn run(args: &Show) -> anyhow::Result<Exit> {
     let reports = input::read_all(&args.report, &args.input)?.join(|_| None);
     let parts = reports.len();
+    let redactor = output::redactor(&args.redact, &reports);
     let mut out = output::open(&args.output)?;
     for (index, report) in reports.into_iter().enumerate() {
         let mut trace = kstack::resolve(report, &SymbolSet::default(), &Default::default());
-        output::redact(&args.redact, slice::from_mut(&mut trace));
+        if let Some(redactor) = &redactor {
+            redactor.redact(&mut trace);
+        }
         let options = RenderOptions {
             color: output::color(&args.output),
             columns: output::columns(&args.output),
             command: output::shown_command(&args.redact),
             as_read: true,
-            selection: args.select.selection(),
+            selection: output::selection(&args.select, redactor.as_ref()),
             trace_index: TraceIndex {
                 index: index + 1,
                 of: parts,

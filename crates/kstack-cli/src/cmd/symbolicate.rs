@@ -1,8 +1,8 @@
 //! `kstack symbolicate`: report + symbol files → one annotated trace.
 
 use std::io::Write;
+use std::mem;
 use std::path::PathBuf;
-use std::{mem, slice};
 
 use clap::Args;
 use kstack::render::{RenderOptions, Renderer, TraceIndex};
@@ -62,19 +62,22 @@ pub(crate) fn run(args: &Symbolicate) -> anyhow::Result<Exit> {
     let mut stats = Stats::default();
     let (reports, symbols) = input::traces([&args.report], &args.input, &args.symbols, &mut stats)?;
     let parts = reports.len();
+    let redactor = output::redactor(&args.redact, &reports);
     let mut exit = Exit::Done;
     let mut out = output::open(&args.output)?;
     let mut naming = Some(progress::start("naming the frames"));
     for (index, report) in reports.into_iter().enumerate() {
         let mut trace = kstack::resolve(report, &symbols, &args.symbols.options());
         sources::add(&args.source, &mut trace);
-        output::redact(&args.redact, slice::from_mut(&mut trace));
+        if let Some(redactor) = &redactor {
+            redactor.redact(&mut trace);
+        }
         let options = RenderOptions {
             color: output::color(&args.output),
             columns: output::columns(&args.output),
             command: output::shown_command(&args.redact),
             raw_names: args.output.raw_names,
-            selection: args.select.selection(),
+            selection: output::selection(&args.select, redactor.as_ref()),
             trace_index: TraceIndex {
                 index: index + 1,
                 of: parts,
