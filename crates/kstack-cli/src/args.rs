@@ -152,6 +152,10 @@ pub(crate) struct SelectArgs {
     /// Only threads with a frame in a kext
     #[arg(long)]
     pub(crate) only_kexts: bool,
+
+    /// Only this trace of a report that holds several, counted from 1
+    #[arg(long, value_name = "N")]
+    pub(crate) trace: Option<usize>,
 }
 
 impl SelectArgs {

@@ -24,6 +24,37 @@ pub(crate) fn open(args: &OutputArgs) -> anyhow::Result<Box<dyn Write>> {
     })
 }
 
+/// The writer for a format. A picture that cannot be drawn does not empty the file of an earlier one.
+pub(crate) fn open_for<'a>(
+    format: &Renderer,
+    args: &'a OutputArgs,
+) -> anyhow::Result<Box<dyn Write + 'a>> {
+    match format.holds_several {
+        true => open(args),
+        false => Ok(Box::new(Late { args, opened: None })),
+    }
+}
+
+/// Opened with the first byte.
+struct Late<'a> {
+    args: &'a OutputArgs,
+    opened: Option<Box<dyn Write>>,
+}
+
+impl Write for Late<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let opened = match self.opened.take() {
+            Some(opened) => opened,
+            None => open(self.args).map_err(|why| io::Error::other(format!("{why:#}")))?,
+        };
+        self.opened.insert(opened).write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.opened.as_mut().map_or(Ok(()), Write::flush)
+    }
+}
+
 /// As git does it: on a terminal, unless told otherwise.
 fn wants_pager(args: &OutputArgs) -> bool {
     match args.pager {

@@ -65,6 +65,9 @@ impl Pager {
         if env::var_os("LV").is_none() {
             command.env("LV", "-c");
         }
+        // Both get the key that interrupts, and pagers go on. Were this program gone, pager and shell would
+        // read one keyboard. The pager does not inherit it; where it cannot be had, it ends as before.
+        let _ = ctrlc::set_handler(|| {});
         let mut child = command.stdin(Stdio::piped()).spawn().ok()?;
         let input = child.stdin.take();
         Some(Pager { child, input })

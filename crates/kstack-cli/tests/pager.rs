@@ -48,6 +48,12 @@ fn a_pager_that_is_left_early_is_no_error() {
 }
 
 #[test]
+fn the_key_that_interrupts_left_the_pager_behind() {
+    let plain = text(&run(&["--no-pager"], ""));
+    assert_eq!(text(&run(&["--pager"], "kill -INT $PPID; sed ''")), plain);
+}
+
+#[test]
 fn a_pager_came_up_although_there_was_nothing_to_show() {
     let output = Command::new(env!("CARGO_BIN_EXE_kstack"))
         .args(["symbolicate", "no-such-report", "--pager"])

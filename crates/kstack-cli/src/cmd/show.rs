@@ -9,7 +9,7 @@ use kstack::symbols::SymbolSet;
 
 use crate::args::{InputArgs, OutputArgs, RedactArgs, SelectArgs};
 use crate::exit::Exit;
-use crate::{input, output};
+use crate::{input, one_trace, output};
 
 /// Show a report as read, without symbols.
 #[derive(Args, Debug)]
@@ -41,6 +41,8 @@ pub(crate) struct Show {
 
 pub(crate) fn run(args: &Show) -> anyhow::Result<Exit> {
     let reports = input::read_all(&args.report, &args.input)?.join(|_| None);
+    let several = args.format.holds_several;
+    let reports = one_trace::choose(reports, args.select.trace, several, &args.report)?;
     let parts = reports.len();
     let redactor = output::redactor(&args.redact, &reports);
     let mut out = output::open(&args.output)?;

@@ -11,7 +11,7 @@ use crate::args::{InputArgs, OutputArgs, RedactArgs, SelectArgs, SymbolArgs};
 use crate::exit::Exit;
 use crate::sources::SourceArgs;
 use crate::stats::Stats;
-use crate::{input, output, progress, sources};
+use crate::{input, one_trace, output, progress, sources};
 
 /// Name every frame of a report.
 #[derive(Args, Debug)]
@@ -61,10 +61,12 @@ pub(crate) struct Symbolicate {
 pub(crate) fn run(args: &Symbolicate) -> anyhow::Result<Exit> {
     let mut stats = Stats::default();
     let (reports, symbols) = input::traces([&args.report], &args.input, &args.symbols, &mut stats)?;
+    let several = args.format.holds_several;
+    let reports = one_trace::choose(reports, args.select.trace, several, &args.report)?;
     let parts = reports.len();
     let redactor = output::redactor(&args.redact, &reports);
     let mut exit = Exit::Done;
-    let mut out = output::open(&args.output)?;
+    let mut out = output::open_for(args.format, &args.output)?;
     let mut naming = Some(progress::start("naming the frames"));
     for (index, report) in reports.into_iter().enumerate() {
         let mut trace = kstack::resolve(report, &symbols, &args.symbols.options());

@@ -22,6 +22,7 @@ pub(crate) const RENDERER: Renderer = Renderer {
     name: "firefox",
     about: "for profiler.firefox.com, in its processed format",
     extension: "profile.json",
+    holds_several: false,
     write,
 };
 

@@ -16,6 +16,7 @@ pub(crate) const RENDERER: Renderer = Renderer {
     name: "flamegraph",
     about: "a picture for the browser (SVG): kernel, each kext and user space coloured apart",
     extension: "svg",
+    holds_several: false,
     write: draw,
 };
 

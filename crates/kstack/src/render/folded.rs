@@ -11,6 +11,7 @@ pub(crate) const RENDERER: Renderer = Renderer {
     name: "folded",
     about: "for tools that draw flame graphs: one line for each stack with its weight",
     extension: "folded",
+    holds_several: true,
     write,
 };
 

@@ -20,6 +20,7 @@ pub(crate) const RENDERER: Renderer = Renderer {
     name: "json",
     about: "for programs, after docs/schema/kstack-1.schema.json",
     extension: "json",
+    holds_several: true,
     write,
 };
 

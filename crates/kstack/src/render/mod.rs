@@ -55,6 +55,9 @@ pub struct Renderer {
     pub about: &'static str,
     /// The extension of a file of it, without the dot.
     pub extension: &'static str,
+    /// Whether one document holds several traces, written one after the other with their
+    /// [`RenderOptions::trace_index`]. Of others, write one.
+    pub holds_several: bool,
     /// Writes a trace. Give it a buffered writer: it writes in small pieces.
     pub write: fn(&Trace, &RenderOptions, &mut dyn Write) -> io::Result<()>,
 }

@@ -16,6 +16,7 @@ pub(crate) const RENDERER: Renderer = Renderer {
     name: "text",
     about: "for people, in the shape of symstacks.rb",
     extension: "txt",
+    holds_several: true,
     write,
 };
 

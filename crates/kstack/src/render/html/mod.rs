@@ -35,6 +35,7 @@ pub(crate) const RENDERER: Renderer = Renderer {
     name: "html",
     about: "a page for the browser, in one file: waits as a graph, threads to search and fold, a flame graph",
     extension: "html",
+    holds_several: true,
     write,
 };
 

@@ -33,6 +33,7 @@ pub(crate) const RENDERER: Renderer = Renderer {
     name: "markdown",
     about: "for an issue tracker: what matters in full, the rest folded",
     extension: "md",
+    holds_several: true,
     write,
 };
 
