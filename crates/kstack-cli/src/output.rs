@@ -35,6 +35,30 @@ pub(crate) fn open_for<'a>(
     }
 }
 
+/// Counts what is written, so that traces of one document can share it.
+pub(crate) struct Counting<W> {
+    pub(crate) out: W,
+    pub(crate) written: usize,
+}
+
+impl<W: Write> Counting<W> {
+    pub(crate) fn new(out: W) -> Counting<W> {
+        Counting { out, written: 0 }
+    }
+}
+
+impl<W: Write> Write for Counting<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.out.write(bytes)?;
+        self.written += written;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
 /// Opened with the first byte.
 struct Late<'a> {
     args: &'a OutputArgs,

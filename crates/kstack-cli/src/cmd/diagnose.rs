@@ -9,6 +9,7 @@ use kstack::render::{RenderOptions, TraceIndex};
 
 use crate::args::{InputArgs, OutputArgs, RedactArgs, SymbolArgs};
 use crate::exit::Exit;
+use crate::output::Counting;
 use crate::stats::Stats;
 use crate::{input, output, progress};
 
@@ -66,7 +67,7 @@ pub(crate) fn run(args: &Diagnose) -> anyhow::Result<Exit> {
     let redactor = output::redactor(&args.redact, &reports);
     let shown = shown(args.all);
     let mut exit = Exit::Done;
-    let mut out = output::open(&args.output)?;
+    let mut out = Counting::new(output::open(&args.output)?);
     let mut naming = Some(progress::start("naming the frames"));
     for (report, index) in reports.into_iter().zip(1..) {
         if index > 1 && matches!(args.format, Format::Text | Format::Markdown) {
@@ -82,6 +83,7 @@ pub(crate) fn run(args: &Diagnose) -> anyhow::Result<Exit> {
             command: output::shown_command(&args.redact),
             raw_names: args.output.raw_names,
             trace_index: TraceIndex { index, of },
+            written: out.written,
             ..RenderOptions::default()
         };
         let found = kstack::diagnose::diagnose(&trace);

@@ -13,6 +13,7 @@ use kstack::render::{RenderOptions, TraceIndex};
 use crate::args::{InputArgs, OutputArgs, RedactArgs, SymbolArgs};
 use crate::cmd::diagnose::shown;
 use crate::exit::Exit;
+use crate::output::Counting;
 use crate::stats::Stats;
 use crate::{input, output};
 
@@ -89,7 +90,7 @@ pub(crate) fn run(args: &Diff) -> anyhow::Result<Exit> {
     };
     let of = found.len() - 1;
     let shown = shown(args.all);
-    let mut out = output::open(&args.output)?;
+    let mut out = Counting::new(output::open(&args.output)?);
     for (number, pair) in found.windows(2).enumerate() {
         let [before, after] = pair else { continue };
         if args.format == Format::Text {
@@ -102,6 +103,14 @@ pub(crate) fn run(args: &Diff) -> anyhow::Result<Exit> {
             )?;
         }
         let changed = compare(before, after);
+        let options = RenderOptions {
+            trace_index: TraceIndex {
+                index: number + 1,
+                of,
+            },
+            written: out.written,
+            ..options.clone()
+        };
         match args.format {
             Format::Text => {
                 diagnosis::write_comparison_text(
@@ -114,13 +123,6 @@ pub(crate) fn run(args: &Diff) -> anyhow::Result<Exit> {
                 )?;
             }
             Format::Json => {
-                let options = RenderOptions {
-                    trace_index: TraceIndex {
-                        index: number + 1,
-                        of,
-                    },
-                    ..options.clone()
-                };
                 diagnosis::write_comparison_json(before, after, &changed, &options, &mut out)?;
             }
         }

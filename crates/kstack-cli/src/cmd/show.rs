@@ -9,6 +9,7 @@ use kstack::symbols::SymbolSet;
 
 use crate::args::{InputArgs, OutputArgs, RedactArgs, SelectArgs};
 use crate::exit::Exit;
+use crate::output::Counting;
 use crate::{input, one_trace, output};
 
 /// Show a report as read, without symbols.
@@ -45,7 +46,7 @@ pub(crate) fn run(args: &Show) -> anyhow::Result<Exit> {
     let reports = one_trace::choose(reports, args.select.trace, several, &args.report)?;
     let parts = reports.len();
     let redactor = output::redactor(&args.redact, &reports);
-    let mut out = output::open(&args.output)?;
+    let mut out = Counting::new(output::open(&args.output)?);
     for (index, report) in reports.into_iter().enumerate() {
         let mut trace = kstack::resolve(report, &SymbolSet::default(), &Default::default());
         if let Some(redactor) = &redactor {
@@ -61,6 +62,7 @@ pub(crate) fn run(args: &Show) -> anyhow::Result<Exit> {
                 index: index + 1,
                 of: parts,
             },
+            written: out.written,
             ..RenderOptions::default()
         };
         (args.format.write)(&trace, &options, &mut out)?;

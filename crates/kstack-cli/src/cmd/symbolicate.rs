@@ -9,6 +9,7 @@ use kstack::render::{RenderOptions, Renderer, TraceIndex};
 
 use crate::args::{InputArgs, OutputArgs, RedactArgs, SelectArgs, SymbolArgs};
 use crate::exit::Exit;
+use crate::output::Counting;
 use crate::sources::SourceArgs;
 use crate::stats::Stats;
 use crate::{input, one_trace, output, progress, sources};
@@ -66,7 +67,7 @@ pub(crate) fn run(args: &Symbolicate) -> anyhow::Result<Exit> {
     let parts = reports.len();
     let redactor = output::redactor(&args.redact, &reports);
     let mut exit = Exit::Done;
-    let mut out = output::open_for(args.format, &args.output)?;
+    let mut out = Counting::new(output::open_for(args.format, &args.output)?);
     let mut naming = Some(progress::start("naming the frames"));
     for (index, report) in reports.into_iter().enumerate() {
         let mut trace = kstack::resolve(report, &symbols, &args.symbols.options());
@@ -84,6 +85,7 @@ pub(crate) fn run(args: &Symbolicate) -> anyhow::Result<Exit> {
                 index: index + 1,
                 of: parts,
             },
+            written: out.written,
             ..RenderOptions::default()
         };
         stats.stage("name the frames");

@@ -90,6 +90,8 @@ pub struct RenderOptions {
     pub selection: Selection,
     /// Which of several traces this is; they are written in their order.
     pub trace_index: TraceIndex,
+    /// Bytes that the traces before this one take of the same document, for a format of limited length.
+    pub written: usize,
 }
 
 /// Which trace a trace is of the several that one run writes.
