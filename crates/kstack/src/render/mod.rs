@@ -10,7 +10,7 @@ pub mod diagnosis;
 mod digest;
 mod document;
 pub mod dump;
-mod escape;
+pub(crate) mod escape;
 mod excerpt;
 mod firefox;
 pub mod flamegraph;
