@@ -332,6 +332,35 @@ pub(super) fn hostile_page(browser: &mut Chromium, page: &Path) -> Result<()> {
     Ok(())
 }
 
+/// A picture opens silently, and a click zooms into a box.
+pub(super) fn pictures(browser: &mut Chromium, pictures: &[PathBuf]) -> Result<()> {
+    const WIDEST: &str = "Math.max(...[...document.querySelectorAll('#frames rect')]\
+                          .filter(box => box.parentNode.querySelector('title').textContent.startsWith('spl`taskq_thread'))\
+                          .map(box => box.getBoundingClientRect().width))";
+    for picture in pictures {
+        browser.open(picture)?;
+        let before = browser
+            .value(WIDEST)?
+            .as_f64()
+            .context("a box has a width")?;
+        browser.value(
+            "[...document.querySelectorAll('#frames g')].find(box => box.querySelector('title').textContent\
+             .startsWith('spl`taskq_thread')).dispatchEvent(new MouseEvent('click', { bubbles: true }))",
+        )?;
+        let after = browser
+            .value(WIDEST)?
+            .as_f64()
+            .context("a box has a width")?;
+        ensure!(
+            after > before,
+            "{}: {after} after {before}",
+            picture.display()
+        );
+        is_silent(browser, picture)?;
+    }
+    Ok(())
+}
+
 /// The same in the picture that stands alone, which has a script of its own.
 pub(super) fn hostile_pictures(browser: &mut Chromium, pictures: &[PathBuf]) -> Result<()> {
     for (picture, name) in pictures.iter().zip(hostile::NAMES) {

@@ -76,6 +76,12 @@ fn check_with(root: &Path, program: &str) -> Result<()> {
         &folder,
         &[hang, deadlock, sources, folder.join("large.html")],
     )?;
+    let pictures = ["flamegraph", "difference"].map(|name| {
+        let expected = root.join("samples/dtrace-stacks/expect").join(name);
+        expected.with_extension("svg")
+    });
+    checks::pictures(&mut browser, &pictures)?;
+    screenshots::take_pictures(&mut browser, &folder, &pictures)?;
     println!(
         "browser: all is well; screenshots are in {}",
         folder.display()
