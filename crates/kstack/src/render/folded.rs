@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
+use std::iter;
 
-use super::paths::{self, Kin};
+use super::paths::{self, Kin, Step};
 use super::{RenderOptions, Renderer};
 use crate::resolve::Trace;
 
@@ -36,20 +37,38 @@ impl Folded {
         for thread in paths::paths(trace, options) {
             let root = paths::process_step(trace, thread.process_index);
             for (steps, samples) in thread.paths {
-                let mut line = String::new();
-                for step in std::iter::once(root.clone()).chain(steps) {
-                    if !line.is_empty() {
-                        line.push(';');
-                    }
-                    line.push_str(&step.name);
-                    folded.kin.entry(step.name).or_insert(step.kin);
-                }
-                folded.is_sampled |= samples != 1;
-                let weight = folded.weights.entry(line).or_default();
-                *weight = weight.saturating_add(samples);
+                folded.add(iter::once(root.clone()).chain(steps), samples);
             }
         }
         folded
+    }
+
+    /// The kernel's side of all processes together.
+    pub(crate) fn of_kernel(trace: &Trace, options: &RenderOptions) -> Folded {
+        let mut folded = Folded::default();
+        let threads = paths::paths(trace, options);
+        for (steps, samples) in threads.into_iter().flat_map(|thread| thread.paths) {
+            let steps = steps.into_iter().filter(|step| step.kin != Kin::User);
+            folded.add(steps, samples);
+        }
+        folded
+    }
+
+    fn add(&mut self, steps: impl Iterator<Item = Step>, samples: u64) {
+        let mut line = String::new();
+        for step in steps {
+            if !line.is_empty() {
+                line.push(';');
+            }
+            line.push_str(&step.name);
+            self.kin.entry(step.name).or_insert(step.kin);
+        }
+        if line.is_empty() {
+            return;
+        }
+        self.is_sampled |= samples != 1;
+        let weight = self.weights.entry(line).or_default();
+        *weight = weight.saturating_add(samples);
     }
 
     /// Whether there is nothing to draw: no stack, or none with a sample.

@@ -316,3 +316,32 @@ fn a_report_without_processes_is_a_page_that_says_so() {
     assert!(page.contains("No thread is shown.") && page.contains("no stack to draw"));
     assert!(page.ends_with("</body></html>\n"));
 }
+
+#[test]
+fn the_flame_graph_of_a_whole_system_was_a_row_of_stripes() {
+    let mut trace = sample::hang();
+    let busy = trace.report.processes[1].clone();
+    let named = |pid: i32| {
+        let mut process = busy.clone();
+        process.pid = Some(pid);
+        process
+    };
+    trace.report.processes = (1..=40).map(named).collect();
+    let flame = |trace: &Trace| {
+        let page = rendered("html", trace, &RenderOptions::default());
+        let (_, flame) = page.split_once("<h2>Flame graph</h2>").unwrap();
+        flame.split_once("</section>").unwrap().0.to_owned()
+    };
+    let few = flame(&trace);
+    assert!(
+        few.contains("Processes at the top") && few.contains("(PID 40): "),
+        "{few}"
+    );
+    trace.report.processes.push(named(41));
+    let many = flame(&trace);
+    assert!(
+        many.contains("all processes together") && !many.contains("(PID"),
+        "{many}"
+    );
+    assert!(many.contains(" of 41, 100.000%"), "{many}");
+}
