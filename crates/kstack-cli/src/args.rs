@@ -3,8 +3,10 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use kstack::model::{Address, Arch};
+use kstack::parse::FORMATS;
 use kstack::symbols::StatedPlace;
 use kstack::{ResolveOptions, Selection};
 
@@ -68,11 +70,19 @@ pub(crate) enum Command {
     Manual(cmd::manual::Manual),
 }
 
+/// The names of what is read, for the completions of shells.
+fn format_names() -> PossibleValuesParser {
+    let names = FORMATS
+        .iter()
+        .map(|format| PossibleValue::new(format.name).help(format.about));
+    PossibleValuesParser::new(names)
+}
+
 /// The report to read.
 #[derive(Args, Debug)]
 pub(crate) struct InputArgs {
     /// Read every input as this format instead of recognising it (see `kstack formats`)
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = format_names(), hide_possible_values = true)]
     pub(crate) input_format: Option<String>,
 
     /// A kextstat or `kmutil showloaded` listing of the same boot; repeatable

@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Write};
 
 use anyhow::Context;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use kstack::model::Report;
 use kstack::render::{RENDERERS, Renderer};
 use kstack::{Redactor, Selection};
@@ -115,15 +116,16 @@ pub(crate) fn color(args: &OutputArgs) -> bool {
     }
 }
 
-/// The renderer of that name.
-pub(crate) fn renderer(name: &str) -> Result<&'static Renderer, String> {
-    RENDERERS
+/// Takes the name of a renderer; help and the completions of shells have them all.
+pub(crate) fn renderers() -> impl TypedValueParser<Value = &'static Renderer> {
+    let names = RENDERERS
         .iter()
-        .find(|renderer| renderer.name == name)
-        .ok_or_else(|| {
-            let names: Vec<&str> = RENDERERS.iter().map(|renderer| renderer.name).collect();
-            format!("it is one of {}", names.join(", "))
-        })
+        .map(|renderer| PossibleValue::new(renderer.name).help(renderer.about));
+    PossibleValuesParser::new(names).try_map(|name| {
+        let mut renderers = RENDERERS.iter();
+        let renderer = renderers.find(|renderer| renderer.name == name);
+        renderer.ok_or_else(|| format!("no format {name}"))
+    })
 }
 
 /// What takes out of traces what is private, if that was asked for: of all the reports, so that each secret

@@ -29,8 +29,8 @@ pub(crate) struct Show {
     #[command(flatten)]
     select: SelectArgs,
 
-    /// What to print: text, markdown, html, json
-    #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = output::renderer)]
+    /// What to print
+    #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = output::renderers())]
     format: &'static Renderer,
 
     #[command(flatten)]

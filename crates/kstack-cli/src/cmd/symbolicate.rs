@@ -37,8 +37,8 @@ pub(crate) struct Symbolicate {
     #[command(flatten)]
     select: SelectArgs,
 
-    /// What to print: text, markdown, html, json, folded, flamegraph, firefox (see `kstack formats`)
-    #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = output::renderer)]
+    /// What to print
+    #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = output::renderers())]
     format: &'static Renderer,
 
     #[command(flatten)]
