@@ -293,6 +293,18 @@ pub(super) fn on_paper(browser: &mut Chromium, page: &Path) -> Result<()> {
         "getComputedStyle(document.documentElement).colorScheme",
         "light",
     )?;
+    // What was never drawn is seen from the next drawing on. As wide as a sheet, no column leaves it.
+    browser.value(PAUSE)?;
+    let words = "[...document.querySelectorAll('.words pre')].every(words =>\
+                 words.checkVisibility({ contentVisibilityAuto: true }))";
+    truth(browser, words, page)?;
+    browser.size(720, 1000)?;
+    truth(
+        browser,
+        "document.documentElement.scrollWidth <= innerWidth",
+        page,
+    )?;
+    browser.size(1280, 900)?;
     browser.call("Emulation.setEmulatedMedia", json!({ "media": "" }))?;
     let printed = browser.call("Page.printToPDF", json!({}))?;
     ensure!(

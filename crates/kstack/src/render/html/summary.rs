@@ -67,7 +67,8 @@ fn verdict(view: &View<'_>) -> Vec<Markup> {
         if !deadlocks.is_empty() {
             let threads = deadlocks.iter().map(|deadlock| deadlock.waits.len()).sum();
             sentences.push(html! {
-                em { (Count(deadlocks.len(), what)) } ": " (Count(threads, "thread")) " in a circle."
+                em { (Count(deadlocks.len(), what)) } ": " (Count(threads, "thread"))
+                (if deadlocks.len() == 1 { " in a circle." } else { " in circles." })
             });
         }
     }
