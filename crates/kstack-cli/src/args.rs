@@ -186,7 +186,7 @@ pub(crate) struct OutputArgs {
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
 
-    /// Colour
+    /// Colour; `NO_COLOR` in the environment turns `auto` into `never`
     #[arg(long, value_name = "WHEN", default_value = "auto")]
     pub(crate) color: When,
 
@@ -214,7 +214,7 @@ pub(crate) struct RedactArgs {
 /// When to use colour, or a pager.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum When {
-    /// On a terminal, unless `NO_COLOR` is set
+    /// On a terminal
     Auto,
     /// Always
     Always,
