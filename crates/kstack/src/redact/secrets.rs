@@ -59,7 +59,11 @@ impl Secrets {
             .into_iter()
             .flat_map(|all| all.found)
         {
-            placeholders.entry(secret).or_insert(placeholder);
+            let module = module(&secret);
+            placeholders
+                .entry(secret)
+                .or_insert_with(|| placeholder.clone());
+            placeholders.entry(module).or_insert(placeholder);
         }
         let searched = placeholders
             .keys()
@@ -119,7 +123,13 @@ impl Secrets {
                 && is_word(text, found.start(), found.end())
             {
                 shown.push_str(text.get(rest..found.start()).unwrap_or_default());
-                shown.push_str(placeholder);
+                let goes_on = text
+                    .get(found.end()..)
+                    .is_some_and(|rest| rest.starts_with(is_part));
+                match goes_on {
+                    true => shown.push_str(&format!("({placeholder})")),
+                    false => shown.push_str(placeholder),
+                }
                 rest = found.end();
             }
         }
@@ -218,12 +228,22 @@ fn is_common(name: &str) -> bool {
     name.starts_with("com.apple.") || name.starts_with("lib") || name == "dyld"
 }
 
-/// Whether nothing of the same word stands on either side.
+/// A name as a module of a programming language is called.
+fn module(name: &str) -> String {
+    name.replace(|c: char| !c.is_alphanumeric(), "_")
+}
+
+/// Whether nothing of the same word stands on either side. In a mangled name the length of a word stands
+/// before it, and the next one follows.
 fn is_word(text: &str, start: usize, end: usize) -> bool {
-    let is_part = |c: char| c.is_alphanumeric() || c == '_';
-    let before = text
-        .get(..start)
-        .and_then(|before| before.chars().next_back());
+    let before = text.get(..start).unwrap_or_default();
     let after = text.get(end..).and_then(|after| after.chars().next());
-    !before.is_some_and(is_part) && !after.is_some_and(is_part)
+    let digits = before.trim_end_matches(|c: char| c.is_ascii_digit()).len();
+    let length = before.get(digits..).and_then(|digits| digits.parse().ok());
+    length == Some(end - start)
+        || !before.chars().next_back().is_some_and(is_part) && !after.is_some_and(is_part)
+}
+
+fn is_part(c: char) -> bool {
+    c.is_alphanumeric() || c == '_'
 }

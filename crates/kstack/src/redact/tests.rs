@@ -192,3 +192,22 @@ fn ids_of_the_machine_and_its_boot_are_not_shown() {
     let shown = format!("{:?}", redacted(report));
     assert!(!shown.contains("8EF42F12"), "{shown}");
 }
+
+#[test]
+fn a_mangled_function_told_the_name_of_its_program() {
+    let mut report = report();
+    let said = Said {
+        symbol: Some("$s10Secret_App4mainyyF, usleep10, 9Secret App".to_owned()),
+        ..Said::default()
+    };
+    let frame = Frame::unplaced(said, FrameKind::ReturnAddress);
+    report.processes[1].threads[0].stacks[0].frames = vec![frame];
+    let trace = redacted(report);
+    let frame = &trace.report.processes[1].threads[0].stacks[0].frames[0];
+    let symbol = frame.said.as_ref().unwrap().symbol.as_deref();
+    // A number that is not its length does not make it a part of a word.
+    assert_eq!(
+        symbol,
+        Some("$s10(process-1)4mainyyF, usleep10, 9Secret App")
+    );
+}
