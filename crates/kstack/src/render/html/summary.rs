@@ -3,8 +3,9 @@
 use maud::{Markup, html};
 
 use super::cards::Card;
-use super::{View, fields};
+use super::{View, fields, waits};
 use crate::diagnose::Node;
+use crate::render::document::Field;
 use crate::render::escape::{Visible, Whole};
 use crate::render::words::Count;
 
@@ -13,7 +14,7 @@ pub(super) fn section(view: &View<'_>, cards: &[Card<'_>]) -> Markup {
     html! {
         header {
             h1 { "Kernel trace" }
-            (fields::list(document.head.iter()))
+            (fields::list(document.head.iter().filter(|field| !is_in_verdict(view, field))))
             ul.verdict { @for sentence in verdict(view) { li { (sentence) } } }
             p.aside {
                 (Count(document.processes.len(), "process")) ", "
@@ -44,12 +45,23 @@ fn contents(view: &View<'_>) -> Markup {
     html! {
         nav aria-label="Parts of this trace" {
             @for (id, name) in parts {
-                @if id != "notes" || view.document.notes().next().is_some() {
+                @let is_there = match id {
+                    "notes" => view.document.notes().next().is_some(),
+                    "waits" => waits::can_tell(view.diagnosis),
+                    _ => true,
+                };
+                @if is_there {
                     a href={ "#t" (trace) "-" (id) } { (name) } " "
                 }
             }
         }
     }
+}
+
+/// Whether the verdict, which follows, says the same in red.
+fn is_in_verdict(view: &View<'_>, field: &Field<'_>) -> bool {
+    let mut faults = view.diagnosis.faults.iter();
+    field.is_fact && faults.any(|fault| fault.lines().any(|line| line == field.value))
 }
 
 /// One sentence for each thing that decides where to look.

@@ -5,10 +5,19 @@ use std::io;
 use maud::{Markup, html};
 
 use super::{View, graph};
+use crate::diagnose::Diagnosis;
 use crate::render::diagnosis::{Shown, waiting};
 use crate::render::stacks::PLAIN;
 
+/// Whether it can be asked who waits for whom: one thread alone, as in most panics, waits for nobody.
+pub(super) fn can_tell(diagnosis: &Diagnosis<'_>) -> bool {
+    diagnosis.threads.all.len() > 1 || diagnosis.waits.are_recorded()
+}
+
 pub(super) fn section(view: &View<'_>, shown: Shown) -> io::Result<Markup> {
+    if !can_tell(view.diagnosis) {
+        return Ok(html! {});
+    }
     let trace = view.document.options.trace_index.index;
     let sections = waiting::sections(view.diagnosis, view.document, shown, PLAIN)?;
     let told: Vec<_> = sections

@@ -345,3 +345,17 @@ fn the_flame_graph_of_a_whole_system_was_a_row_of_stripes() {
     );
     assert!(many.contains(" of 41, 100.000%"), "{many}");
 }
+
+#[test]
+fn a_panic_of_one_thread_was_asked_who_waits_and_said_twice_what_went_wrong() {
+    let mut trace = sample::hang();
+    let thread = trace.report.processes[1].threads[0].clone();
+    trace.report.processes = vec![sample::process(1, "zpool", vec![thread])];
+    let said = "Kernel trap at 0x18, type 14=page fault".to_owned();
+    let fact = kstack_model::Fact::new("panic", said.clone());
+    trace.report.facts.push(fact);
+    let page = rendered("html", &trace, &RenderOptions::default());
+    let (_, body) = page.split_once("<h1>").unwrap();
+    assert_eq!(body.matches(&said).count(), 1, "{body:.2000}");
+    assert!(!body.contains("Who waits for whom") && !body.contains("-waits\""));
+}
