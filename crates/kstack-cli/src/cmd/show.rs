@@ -42,10 +42,11 @@ pub(crate) struct Show {
 
 pub(crate) fn run(args: &Show) -> anyhow::Result<Exit> {
     let reports = input::read_all(&args.report, &args.input)?.join(|_| None);
+    // Of all of them: one may name what another tells of.
+    let redactor = output::redactor(&args.redact, &reports);
     let several = args.format.holds_several;
     let reports = one_trace::choose(reports, args.select.trace, several, &args.report)?;
     let parts = reports.len();
-    let redactor = output::redactor(&args.redact, &reports);
     let mut out = Counting::new(output::open(&args.output)?);
     for (index, report) in reports.into_iter().enumerate() {
         let mut trace = kstack::resolve(report, &SymbolSet::default(), &Default::default());

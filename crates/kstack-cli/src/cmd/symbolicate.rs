@@ -62,10 +62,11 @@ pub(crate) struct Symbolicate {
 pub(crate) fn run(args: &Symbolicate) -> anyhow::Result<Exit> {
     let mut stats = Stats::default();
     let (reports, symbols) = input::traces([&args.report], &args.input, &args.symbols, &mut stats)?;
+    // Of all of them: one may name what another tells of.
+    let redactor = output::redactor(&args.redact, &reports);
     let several = args.format.holds_several;
     let reports = one_trace::choose(reports, args.select.trace, several, &args.report)?;
     let parts = reports.len();
-    let redactor = output::redactor(&args.redact, &reports);
     let mut exit = Exit::Done;
     let mut out = Counting::new(output::open_for(args.format, &args.output)?);
     let mut naming = Some(progress::start("naming the frames"));
