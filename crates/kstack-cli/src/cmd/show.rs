@@ -47,7 +47,7 @@ pub(crate) fn run(args: &Show) -> anyhow::Result<Exit> {
     let several = args.format.holds_several;
     let reports = one_trace::choose(reports, args.select.trace, several, &args.report)?;
     let parts = reports.len();
-    let mut out = Counting::new(output::open(&args.output)?);
+    let mut out = Counting::new(output::open_for(args.format, &args.output)?);
     for (index, report) in reports.into_iter().enumerate() {
         let mut trace = kstack::resolve(report, &SymbolSet::default(), &Default::default());
         if let Some(redactor) = &redactor {
