@@ -5,6 +5,7 @@ use maud::{Markup, html};
 use super::cards::Card;
 use super::{View, fields, waits};
 use crate::diagnose::Node;
+use crate::render::TraceIndex;
 use crate::render::document::Field;
 use crate::render::escape::{Visible, Whole};
 use crate::render::words::Count;
@@ -33,7 +34,9 @@ pub(super) fn section(view: &View<'_>, cards: &[Card<'_>]) -> Markup {
 }
 
 fn contents(view: &View<'_>) -> Markup {
-    let trace = view.document.options.trace_index.index;
+    /// Traces that are linked to.
+    const MOST: usize = 12;
+    let TraceIndex { index: trace, of } = view.document.options.trace_index;
     let parts = [
         ("waits", "Waits"),
         ("threads", "Threads"),
@@ -53,6 +56,9 @@ fn contents(view: &View<'_>) -> Markup {
                 @if is_there {
                     a href={ "#t" (trace) "-" (id) } { (name) } " "
                 }
+            }
+            @for other in (1..=of.min(MOST)).filter(|other| *other != trace) {
+                a href={ "#t" (other) } { "Trace " (other) " of " (of) } " "
             }
         }
     }

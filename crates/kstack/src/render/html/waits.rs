@@ -28,10 +28,11 @@ pub(super) fn section(view: &View<'_>, shown: Shown) -> io::Result<Markup> {
     Ok(html! {
         section id={ "t" (trace) "-waits" } {
             h2 { "Who waits for whom" }
-            @if !recorded {
-                p.aside { "The report does not record who owns what." }
-            } @else if told.is_empty() {
-                p.aside { "No thread is recorded to wait for another." }
+            @if told.is_empty() {
+                p.aside { (match recorded {
+                    true => "No thread is recorded to wait for another.",
+                    false => "The report does not record who owns what.",
+                }) }
             }
             (graph::figure(view))
             @for section in told {

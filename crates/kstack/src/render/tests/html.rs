@@ -245,6 +245,11 @@ fn several_traces_are_one_page_in_which_no_two_elements_share_an_id() {
         let id = rest.split('"').next().unwrap();
         assert!(ids.contains(id), "{id} is linked to and not there");
     }
+    // The second trace of a panic can begin far below the first.
+    for trace in 1..=3 {
+        let link = format!(" href=\"#t{trace}\"");
+        assert_eq!(page.matches(&link).count(), 2, "{link}");
+    }
 }
 
 #[test]
