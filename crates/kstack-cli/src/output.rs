@@ -55,6 +55,13 @@ impl<W: Write> Write for Counting<W> {
         Ok(written)
     }
 
+    // Renderers write in small pieces, for which a buffer has a short way.
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.out.write_all(bytes)?;
+        self.written += bytes.len();
+        Ok(())
+    }
+
     fn flush(&mut self) -> io::Result<()> {
         self.out.flush()
     }
