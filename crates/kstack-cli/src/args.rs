@@ -3,8 +3,10 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use kstack::model::{Address, Arch};
+use kstack::parse::FORMATS;
 use kstack::symbols::StatedPlace;
 use kstack::{ResolveOptions, Selection};
 
@@ -68,11 +70,19 @@ pub(crate) enum Command {
     Manual(cmd::manual::Manual),
 }
 
+/// The names of what is read, for the completions of shells.
+fn format_names() -> PossibleValuesParser {
+    let names = FORMATS
+        .iter()
+        .map(|format| PossibleValue::new(format.name).help(format.about));
+    PossibleValuesParser::new(names)
+}
+
 /// The report to read.
 #[derive(Args, Debug)]
 pub(crate) struct InputArgs {
     /// Read every input as this format instead of recognising it (see `kstack formats`)
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = format_names(), hide_possible_values = true)]
     pub(crate) input_format: Option<String>,
 
     #[command(flatten)]
@@ -159,6 +169,10 @@ pub(crate) struct SelectArgs {
     /// Only threads with a frame in a kext
     #[arg(long)]
     pub(crate) only_kexts: bool,
+
+    /// Only this trace of a report that holds several, counted from 1
+    #[arg(long, value_name = "N")]
+    pub(crate) trace: Option<usize>,
 }
 
 impl SelectArgs {
@@ -179,7 +193,7 @@ pub(crate) struct OutputArgs {
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
 
-    /// Colour
+    /// Colour; `NO_COLOR` in the environment turns `auto` into `never`
     #[arg(long, value_name = "WHEN", default_value = "auto")]
     pub(crate) color: When,
 
@@ -207,7 +221,7 @@ pub(crate) struct RedactArgs {
 /// When to use colour, or a pager.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum When {
-    /// On a terminal, unless `NO_COLOR` is set
+    /// On a terminal
     Auto,
     /// Always
     Always,

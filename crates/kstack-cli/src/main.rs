@@ -5,6 +5,7 @@ mod cmd;
 mod cut_short;
 mod exit;
 mod input;
+mod one_trace;
 mod output;
 mod pager;
 mod places;

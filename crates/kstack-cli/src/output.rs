@@ -5,10 +5,12 @@ use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Write};
 
 use anyhow::Context;
-use kstack::Trace;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use kstack::model::Report;
 use kstack::render::{RENDERERS, Renderer};
+use kstack::{Redactor, Selection};
 
-use crate::args::{OutputArgs, RedactArgs, When};
+use crate::args::{OutputArgs, RedactArgs, SelectArgs, When};
 use crate::pager::Paged;
 
 /// The writer that was asked for. It must be flushed.
@@ -21,6 +23,68 @@ pub(crate) fn open(args: &OutputArgs) -> anyhow::Result<Box<dyn Write>> {
         _ if wants_pager(args) => Box::new(BufWriter::with_capacity(1 << 16, Paged::default())),
         _ => Box::new(BufWriter::with_capacity(1 << 16, io::stdout().lock())),
     })
+}
+
+/// The writer for a format. A picture that cannot be drawn does not empty the file of an earlier one.
+pub(crate) fn open_for<'a>(
+    format: &Renderer,
+    args: &'a OutputArgs,
+) -> anyhow::Result<Box<dyn Write + 'a>> {
+    match format.holds_several {
+        true => open(args),
+        false => Ok(Box::new(Late { args, opened: None })),
+    }
+}
+
+/// Counts what is written, so that traces of one document can share it.
+pub(crate) struct Counting<W> {
+    pub(crate) out: W,
+    pub(crate) written: usize,
+}
+
+impl<W: Write> Counting<W> {
+    pub(crate) fn new(out: W) -> Counting<W> {
+        Counting { out, written: 0 }
+    }
+}
+
+impl<W: Write> Write for Counting<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.out.write(bytes)?;
+        self.written += written;
+        Ok(written)
+    }
+
+    // Renderers write in small pieces, for which a buffer has a short way.
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.out.write_all(bytes)?;
+        self.written += bytes.len();
+        Ok(())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
+/// Opened with the first byte.
+struct Late<'a> {
+    args: &'a OutputArgs,
+    opened: Option<Box<dyn Write>>,
+}
+
+impl Write for Late<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let opened = match self.opened.take() {
+            Some(opened) => opened,
+            None => open(self.args).map_err(|why| io::Error::other(format!("{why:#}")))?,
+        };
+        self.opened.insert(opened).write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.opened.as_mut().map_or(Ok(()), Write::flush)
+    }
 }
 
 /// As git does it: on a terminal, unless told otherwise.
@@ -59,21 +123,33 @@ pub(crate) fn color(args: &OutputArgs) -> bool {
     }
 }
 
-/// The renderer of that name.
-pub(crate) fn renderer(name: &str) -> Result<&'static Renderer, String> {
-    RENDERERS
+/// Takes the name of a renderer; help and the completions of shells have them all.
+pub(crate) fn renderers() -> impl TypedValueParser<Value = &'static Renderer> {
+    let names = RENDERERS
         .iter()
-        .find(|renderer| renderer.name == name)
-        .ok_or_else(|| {
-            let names: Vec<&str> = RENDERERS.iter().map(|renderer| renderer.name).collect();
-            format!("it is one of {}", names.join(", "))
-        })
+        .map(|renderer| PossibleValue::new(renderer.name).help(renderer.about));
+    PossibleValuesParser::new(names).try_map(|name| {
+        let mut renderers = RENDERERS.iter();
+        let renderer = renderers.find(|renderer| renderer.name == name);
+        renderer.ok_or_else(|| format!("no format {name}"))
+    })
 }
 
-/// The traces without what is private, if that was asked for.
-pub(crate) fn redact(args: &RedactArgs, traces: &mut [Trace]) {
-    if args.redact {
-        kstack::redact(traces);
+/// What takes out of traces what is private, if that was asked for: of all the reports, so that each secret
+/// has one placeholder.
+pub(crate) fn redactor<'a>(
+    args: &RedactArgs,
+    reports: impl IntoIterator<Item = &'a Report>,
+) -> Option<Redactor> {
+    args.redact.then(|| Redactor::of(reports))
+}
+
+/// The selection for the traces as they are shown.
+pub(crate) fn selection(args: &SelectArgs, redactor: Option<&Redactor>) -> Selection {
+    let selection = args.selection();
+    match redactor {
+        Some(redactor) => redactor.selection(selection),
+        None => selection,
     }
 }
 

@@ -4,6 +4,8 @@ use std::env;
 use std::io::{self, StdoutLock, Write};
 use std::process::{Child, ChildStdin, Command, Stdio};
 
+use crate::output;
+
 /// The answer to a person at a terminal. The pager starts with the first byte: what fails before that
 /// leaves the screen alone, and what is shown while the answer is worked out has it for itself.
 #[derive(Debug, Default)]
@@ -65,7 +67,16 @@ impl Pager {
         if env::var_os("LV").is_none() {
             command.env("LV", "-c");
         }
-        let mut child = command.stdin(Stdio::piped()).spawn().ok()?;
+        // Both get the key that interrupts, and pagers go on. Were this program gone, pager and shell would
+        // read one keyboard. The pager does not inherit it; where it cannot be had, it ends as before.
+        let _ = ctrlc::set_handler(|| {});
+        let mut child = match command.stdin(Stdio::piped()).spawn() {
+            Ok(child) => child,
+            Err(why) => {
+                output::complain(&format!("the pager {program} cannot be started: {why}"));
+                return None;
+            }
+        };
         let input = child.stdin.take();
         Some(Pager { child, input })
     }
@@ -79,9 +90,10 @@ fn less() -> Option<String> {
     is_there.then(|| "less".to_owned())
 }
 
-/// The variable may hold options, so a shell reads it.
+/// The variable may hold options, so a shell reads it. One word needs none, and is seen not to start.
 fn shell(program: &str) -> Command {
-    if cfg!(windows) {
+    let is_word = |c: char| c.is_ascii_alphanumeric() || "/._-+".contains(c);
+    if cfg!(windows) || program.chars().all(is_word) {
         return Command::new(program);
     }
     let mut command = Command::new("sh");
@@ -105,7 +117,12 @@ impl Write for Pager {
 impl Drop for Pager {
     fn drop(&mut self) {
         drop(self.input.take());
-        // Nothing can be done about a pager that is gone.
-        let _ = self.child.wait();
+        // Nothing can be done about a pager that is gone. That of a shell: there was none.
+        let status = self.child.wait();
+        if status.is_ok_and(|status| matches!(status.code(), Some(126 | 127))) {
+            output::complain(
+                "the pager could not be started; --no-pager prints the answer without",
+            );
+        }
     }
 }

@@ -39,6 +39,18 @@ fn every_shell_gets_every_command() {
 }
 
 #[test]
+fn shells_offered_files_where_a_format_was_asked_for() {
+    // Of bash, as the others have a syntax of their own for lists.
+    let script = printed(&["completions", "bash"]);
+    let written: Vec<&str> = kstack::RENDERERS.iter().map(|row| row.name).collect();
+    let read: Vec<&str> = kstack::parse::FORMATS.iter().map(|row| row.name).collect();
+    for names in [written, read] {
+        let offered = format!("compgen -W \"{}\"", names.join(" "));
+        assert!(script.contains(&offered), "{offered}");
+    }
+}
+
+#[test]
 fn every_command_has_a_manual_page_with_its_options_and_examples() {
     let folder = tempfile::tempdir().unwrap();
     printed(&["manual", folder.path().to_str().unwrap()]);

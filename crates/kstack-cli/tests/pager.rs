@@ -48,6 +48,27 @@ fn a_pager_that_is_left_early_is_no_error() {
 }
 
 #[test]
+fn a_pager_that_is_not_there_swallowed_the_answer() {
+    let plain = text(&run(&["--no-pager"], ""));
+    let run_with = |pager| run(&["--pager"], pager);
+    let said = |run: &Output| String::from_utf8_lossy(&run.stderr).into_owned();
+    let word = run_with("no-such-pager");
+    assert_eq!(text(&word), plain);
+    assert!(said(&word).contains("the pager no-such-pager cannot be started"));
+    let words = run_with("no-such-pager -R");
+    assert!(
+        said(&words).contains("--no-pager prints the answer"),
+        "{words:?}"
+    );
+}
+
+#[test]
+fn the_key_that_interrupts_left_the_pager_behind() {
+    let plain = text(&run(&["--no-pager"], ""));
+    assert_eq!(text(&run(&["--pager"], "kill -INT $PPID; sed ''")), plain);
+}
+
+#[test]
 fn a_pager_came_up_although_there_was_nothing_to_show() {
     let output = Command::new(env!("CARGO_BIN_EXE_kstack"))
         .args(["symbolicate", "no-such-report", "--pager"])

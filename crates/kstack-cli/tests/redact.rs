@@ -73,6 +73,18 @@ fn no_output_of_a_redacted_report_names_a_program_or_a_folder() {
 }
 
 #[test]
+fn a_process_of_a_redacted_report_is_chosen_by_its_name() {
+    for command in ["symbolicate", "show"] {
+        let chosen = ["stackshot.log", "--process", "zpool", "--redact"];
+        let shown = printed(&[&[command], &chosen[..]].concat());
+        assert!(
+            shown.contains("PID: 156") && !shown.contains("PID: 88"),
+            "{shown}"
+        );
+    }
+}
+
+#[test]
 fn a_command_that_cannot_redact_does_not_take_the_flag() {
     for command in ["dump", "annotate", "lldb", "lookup", "zones"] {
         let run = Command::new(env!("CARGO_BIN_EXE_kstack"))

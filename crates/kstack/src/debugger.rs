@@ -6,6 +6,7 @@ use std::path::Path;
 use kstack_model::{ImageKind, VmAddr};
 use kstack_symbols::{SymbolSet, SymbolSource};
 
+use crate::render::escape::Visible;
 use crate::resolve::{SpaceId, Trace, TraceImage, UsedSource};
 
 /// Writes commands for lldb: a target, its modules and dSYMs, and where each segment was loaded.
@@ -18,9 +19,9 @@ pub fn write_lldb(trace: &Trace, symbols: &SymbolSet, out: &mut dyn Write) -> io
     writeln!(out, "# Run with: lldb --source FILE")?;
     let mut is_first = true;
     for image in &images {
-        writeln!(out, "\n# {}", one_line(&image.name))?;
+        writeln!(out, "\n# {}", Visible(&image.name))?;
         let Some(file) = &image.file else {
-            writeln!(out, "# not a file of its own: {}", one_line(&image.shown))?;
+            writeln!(out, "# not a file of its own: {}", Visible(&image.shown))?;
             continue;
         };
         let file = quoted(file);
@@ -34,7 +35,7 @@ pub fn write_lldb(trace: &Trace, symbols: &SymbolSet, out: &mut dyn Write) -> io
         }
         write!(out, "target modules load --file {file}")?;
         for segment in &image.used.slides.segments {
-            write!(out, " {} {}", segment.name, segment.range.start)?;
+            write!(out, " {} {}", word(&segment.name), segment.range.start)?;
         }
         writeln!(out)?;
     }
@@ -49,9 +50,9 @@ pub fn write_lldb(trace: &Trace, symbols: &SymbolSet, out: &mut dyn Write) -> io
 pub fn write_gdb(trace: &Trace, symbols: &SymbolSet, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "# Run with: gdb --command=FILE\nset confirm off")?;
     for image in images(trace, symbols) {
-        writeln!(out, "\n# {}", one_line(&image.name))?;
+        writeln!(out, "\n# {}", Visible(&image.name))?;
         let Some(file) = image.dsyms.first().or(image.file.as_ref()) else {
-            writeln!(out, "# not a file of its own: {}", one_line(&image.shown))?;
+            writeln!(out, "# not a file of its own: {}", Visible(&image.shown))?;
             continue;
         };
         let sections = sections(&image);
@@ -64,7 +65,7 @@ pub fn write_gdb(trace: &Trace, symbols: &SymbolSet, out: &mut dyn Write) -> io:
         write!(out, "add-symbol-file {} {address:#x}", quoted(file))?;
         for (index, (name, address, _)) in sections.iter().enumerate() {
             if Some(index) != text {
-                write!(out, " -s {name} {address:#x}")?;
+                write!(out, " -s {} {address:#x}", word(name))?;
             }
         }
         writeln!(out)?;
@@ -174,4 +175,26 @@ fn quoted(path: &str) -> String {
 /// A name with a line break in it would go on as a command.
 fn one_line(text: &str) -> String {
     text.replace(|c: char| c.is_control(), "?")
+}
+
+/// The name of a segment or section, which stands without quotes. One that is no word is found by neither
+/// debugger, and does not end the line or begin another argument.
+fn word(name: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "_.$".contains(c);
+    name.replace(|c| !is_plain(c), "?")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_segment_called_as_a_command_ran_in_the_debugger() {
+        assert_eq!(word("\nshell rm -rf ~"), "?shell?rm??rf??");
+        assert_eq!(word("a;`b`\"#"), "a??b???");
+        assert_eq!(
+            word("LC_SEGMENT.__TEXT_EXEC.__text"),
+            "LC_SEGMENT.__TEXT_EXEC.__text"
+        );
+    }
 }

@@ -70,7 +70,7 @@ pub mod zones;
 pub use kstack_model as model;
 pub use kstack_parse as parse;
 pub use kstack_symbols as symbols;
-pub use redact::redact;
+pub use redact::Redactor;
 pub use render::{RENDERERS, RenderOptions};
 pub use resolve::{Lookups, ResolveOptions, Trace, kernel_slide, resolve};
 pub use select::Selection;

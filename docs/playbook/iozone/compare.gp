@@ -15,7 +15,7 @@ if (ARGC >= 4) {
 }
 
 # The rows of one report: an empty row ends it, and a row without a file size has the record lengths.
-rows(file) = sprintf("< awk -F, -v want=%s '/^,*$/ || /Report/ { open = 0; next } $1 == \"\" { if (!open) seen++; open = 1; if (seen == want) { $1 = \"size\"; print } next } open && seen == want { for (i = 2; i <= NF; i++) if ($i == \"\") $i = \"?\"; $1 = $1; print }' %s", report, file)
+rows(file) = sprintf("< awk -F, -v want=%s '/^,*$/ || /Report/ { open = 0; next } $1 == \"\" { if (!open) seen++; open = 1; if (seen == want) { $1 = \"size\"; print } next } open && seen == want { for (i = 2; i <= NF; i++) if ($i == \"\") $i = \"?\"; $1 = $1; print }' '%s'", report, file)
 
 set datafile missing "?"
 set logscale x 2
@@ -24,13 +24,18 @@ set ylabel "MiB/s"
 set format x "%.0f"
 set key outside right title "record, KiB"
 stats rows(one) skip 1 using 9 nooutput
+if (!exists("STATS_max")) {
+    print sprintf("%s has no report %s", one, report)
+    exit
+}
 most = STATS_max
 stats rows(other) skip 1 using 9 nooutput
 most = (STATS_max > most) ? STATS_max : most
 set yrange [0:most * 1.1 / 1024]
 
 set multiplot layout 1,2
-do for [file in one . " " . other] {
+do for [which = 1:2] {
+    file = (which == 1) ? one : other
     set title file
     plot for [column in "2 5 9"] rows(file) using 1:(column(int(column)) / 1024) with linespoints title columnheader(int(column))
 }

@@ -293,6 +293,18 @@ pub(super) fn on_paper(browser: &mut Chromium, page: &Path) -> Result<()> {
         "getComputedStyle(document.documentElement).colorScheme",
         "light",
     )?;
+    // What was never drawn is seen from the next drawing on. As wide as a sheet, no column leaves it.
+    browser.value(PAUSE)?;
+    let words = "[...document.querySelectorAll('.words pre')].every(words =>\
+                 words.checkVisibility({ contentVisibilityAuto: true }))";
+    truth(browser, words, page)?;
+    browser.size(720, 1000)?;
+    truth(
+        browser,
+        "document.documentElement.scrollWidth <= innerWidth",
+        page,
+    )?;
+    browser.size(1280, 900)?;
     browser.call("Emulation.setEmulatedMedia", json!({ "media": "" }))?;
     let printed = browser.call("Page.printToPDF", json!({}))?;
     ensure!(
@@ -329,6 +341,35 @@ pub(super) fn hostile_page(browser: &mut Chromium, page: &Path) -> Result<()> {
         );
     }
     println!("browser: {} hostile names are text", hostile::NAMES.len());
+    Ok(())
+}
+
+/// A picture opens silently, and a click zooms into a box.
+pub(super) fn pictures(browser: &mut Chromium, pictures: &[PathBuf]) -> Result<()> {
+    const WIDEST: &str = "Math.max(...[...document.querySelectorAll('#frames rect')]\
+                          .filter(box => box.parentNode.querySelector('title').textContent.startsWith('spl`taskq_thread'))\
+                          .map(box => box.getBoundingClientRect().width))";
+    for picture in pictures {
+        browser.open(picture)?;
+        let before = browser
+            .value(WIDEST)?
+            .as_f64()
+            .context("a box has a width")?;
+        browser.value(
+            "[...document.querySelectorAll('#frames g')].find(box => box.querySelector('title').textContent\
+             .startsWith('spl`taskq_thread')).dispatchEvent(new MouseEvent('click', { bubbles: true }))",
+        )?;
+        let after = browser
+            .value(WIDEST)?
+            .as_f64()
+            .context("a box has a width")?;
+        ensure!(
+            after > before,
+            "{}: {after} after {before}",
+            picture.display()
+        );
+        is_silent(browser, picture)?;
+    }
     Ok(())
 }
 

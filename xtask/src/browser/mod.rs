@@ -67,7 +67,9 @@ fn check_with(root: &Path, program: &str) -> Result<()> {
     let sources = pages::with_sources(root, &folder, "zpool-hang")?;
     checks::shows_sources(&mut browser, &sources)?;
     checks::without_script(&mut browser, &hang)?;
-    checks::on_paper(&mut browser, &hang)?;
+    for page in [&hang, &deadlock] {
+        checks::on_paper(&mut browser, page)?;
+    }
     checks::hostile_page(&mut browser, &pages::hostile(&folder)?)?;
     checks::hostile_pictures(&mut browser, &pages::hostile_pictures(&folder)?)?;
     checks::five_thousand_threads(&mut browser, &pages::large(&folder)?)?;
@@ -76,6 +78,12 @@ fn check_with(root: &Path, program: &str) -> Result<()> {
         &folder,
         &[hang, deadlock, sources, folder.join("large.html")],
     )?;
+    let pictures = ["flamegraph", "difference"].map(|name| {
+        let expected = root.join("samples/dtrace-stacks/expect").join(name);
+        expected.with_extension("svg")
+    });
+    checks::pictures(&mut browser, &pictures)?;
+    screenshots::take_pictures(&mut browser, &folder, &pictures)?;
     println!(
         "browser: all is well; screenshots are in {}",
         folder.display()

@@ -64,7 +64,7 @@ fn write_first(
     let case: Case = toml::from_str(&fs::read_to_string(sample.join("case.toml"))?)?;
     let is_trace = |run: &&Run| {
         let command = run.args.first().map(String::as_str);
-        matches!(command, Some("symbolicate" | "show"))
+        matches!(command, Some("symbolicate" | "show" | "diagnose"))
             && !run.args.iter().any(|arg| arg == "--format")
     };
     let Some(run) = case.run.iter().filter(is_trace).find(|run| fits(run)) else {

@@ -38,10 +38,26 @@ pub(super) fn take(browser: &mut Chromium, folder: &Path, pages: &[PathBuf]) -> 
     Ok(())
 }
 
+/// Pictures that stand alone look the same for every reader.
+pub(super) fn take_pictures(
+    browser: &mut Chromium,
+    folder: &Path,
+    pictures: &[PathBuf],
+) -> Result<()> {
+    for picture in pictures {
+        let name = picture.file_stem().context("a picture has a name")?;
+        browser.open(picture)?;
+        shoot(browser, 1280, &folder.join(name).with_extension("png"))?;
+    }
+    Ok(())
+}
+
 fn shoot(browser: &mut Chromium, width: u32, file: &Path) -> Result<()> {
     // What is not in view is neither drawn nor measured, so all of it is brought into view.
     browser.size(width, LONGEST)?;
-    let height = browser.value("document.querySelector('main').getBoundingClientRect().bottom")?;
+    // A picture has no main part.
+    let whole = "(document.querySelector('main') ?? document.documentElement)";
+    let height = browser.value(&format!("{whole}.getBoundingClientRect().bottom"))?;
     let height = height.as_f64().context("a page has a height")?;
     browser.size(width, LONGEST.min(height as u32))?;
     let picture = browser.call("Page.captureScreenshot", json!({ "format": "png" }))?;

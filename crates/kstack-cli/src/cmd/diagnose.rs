@@ -2,7 +2,6 @@
 
 use std::io::Write;
 use std::path::PathBuf;
-use std::slice;
 
 use clap::{Args, ValueEnum};
 use kstack::render::diagnosis::{self, Shown};
@@ -10,6 +9,7 @@ use kstack::render::{RenderOptions, TraceIndex};
 
 use crate::args::{InputArgs, OutputArgs, RedactArgs, SymbolArgs};
 use crate::exit::Exit;
+use crate::output::Counting;
 use crate::stats::Stats;
 use crate::{input, output, progress};
 
@@ -64,22 +64,26 @@ pub(crate) fn run(args: &Diagnose) -> anyhow::Result<Exit> {
     let mut stats = Stats::default();
     let (reports, symbols) = input::traces(&args.reports, &args.input, &args.symbols, &mut stats)?;
     let of = reports.len();
+    let redactor = output::redactor(&args.redact, &reports);
     let shown = shown(args.all);
     let mut exit = Exit::Done;
-    let mut out = output::open(&args.output)?;
+    let mut out = Counting::new(output::open(&args.output)?);
     let mut naming = Some(progress::start("naming the frames"));
     for (report, index) in reports.into_iter().zip(1..) {
         if index > 1 && matches!(args.format, Format::Text | Format::Markdown) {
             writeln!(out)?;
         }
         let mut trace = kstack::resolve(report, &symbols, &args.symbols.options());
-        output::redact(&args.redact, slice::from_mut(&mut trace));
+        if let Some(redactor) = &redactor {
+            redactor.redact(&mut trace);
+        }
         let options = RenderOptions {
             color: output::color(&args.output),
             columns: output::columns(&args.output),
             command: output::shown_command(&args.redact),
             raw_names: args.output.raw_names,
             trace_index: TraceIndex { index, of },
+            written: out.written,
             ..RenderOptions::default()
         };
         let found = kstack::diagnose::diagnose(&trace);

@@ -13,6 +13,7 @@ use kstack::render::{RenderOptions, TraceIndex};
 use crate::args::{InputArgs, OutputArgs, RedactArgs, SymbolArgs};
 use crate::cmd::diagnose::shown;
 use crate::exit::Exit;
+use crate::output::Counting;
 use crate::stats::Stats;
 use crate::{input, output};
 
@@ -73,7 +74,11 @@ pub(crate) fn run(args: &Diff) -> anyhow::Result<Exit> {
         .into_iter()
         .map(|report| kstack::resolve(report, &symbols, &args.symbols.options()));
     let mut traces: Vec<_> = resolved.collect();
-    output::redact(&args.redact, &mut traces);
+    let reports = traces.iter().map(|trace| &trace.report);
+    let redactor = output::redactor(&args.redact, reports);
+    if let Some(redactor) = &redactor {
+        traces.iter_mut().for_each(|trace| redactor.redact(trace));
+    }
     let found: Vec<_> = traces.iter().map(diagnose).collect();
     found
         .get(1)
@@ -86,7 +91,7 @@ pub(crate) fn run(args: &Diff) -> anyhow::Result<Exit> {
     };
     let of = found.len() - 1;
     let shown = shown(args.all);
-    let mut out = output::open(&args.output)?;
+    let mut out = Counting::new(output::open(&args.output)?);
     for (number, pair) in found.windows(2).enumerate() {
         let [before, after] = pair else { continue };
         if number > 0 && args.format != Format::Json {
@@ -99,6 +104,14 @@ pub(crate) fn run(args: &Diff) -> anyhow::Result<Exit> {
         {
             changed.names = Some((before.clone(), after.clone()));
         }
+        let options = RenderOptions {
+            trace_index: TraceIndex {
+                index: number + 1,
+                of,
+            },
+            written: out.written,
+            ..options.clone()
+        };
         match args.format {
             Format::Text => {
                 diagnosis::write_comparison_text(
@@ -111,13 +124,6 @@ pub(crate) fn run(args: &Diff) -> anyhow::Result<Exit> {
                 )?;
             }
             Format::Json => {
-                let options = RenderOptions {
-                    trace_index: TraceIndex {
-                        index: number + 1,
-                        of,
-                    },
-                    ..options.clone()
-                };
                 diagnosis::write_comparison_json(before, after, &changed, &options, &mut out)?;
             }
         }

@@ -12,7 +12,7 @@ use kstack::symbols::SymbolSet;
 use crate::args::{InputArgs, OutputArgs, RedactArgs, SelectArgs, SymbolArgs};
 use crate::exit::Exit;
 use crate::input::Unjoined;
-use crate::{input, output};
+use crate::{input, one_trace, output};
 
 /// Draw a capture as a flame graph.
 ///
@@ -31,10 +31,6 @@ pub(crate) struct Flamegraph {
     /// An earlier capture to compare with: what grew is drawn red, what shrank blue
     #[arg(long, value_name = "REPORT")]
     before: Option<PathBuf>,
-
-    /// Which trace of a file that holds several, counted from 1
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    trace: usize,
 
     #[command(flatten)]
     symbols: SymbolArgs,
@@ -66,10 +62,14 @@ pub(crate) fn run(args: &Flamegraph) -> anyhow::Result<Exit> {
     for (path, input) in inputs {
         traces.push(trace(args, path, input, &symbols)?);
     }
-    output::redact(&args.redact, &mut traces);
+    let reports = traces.iter().map(|trace| &trace.report);
+    let redactor = output::redactor(&args.redact, reports);
+    if let Some(redactor) = &redactor {
+        traces.iter_mut().for_each(|trace| redactor.redact(trace));
+    }
     let options = RenderOptions {
         raw_names: args.output.raw_names,
-        selection: args.select.selection(),
+        selection: output::selection(&args.select, redactor.as_ref()),
         ..RenderOptions::default()
     };
     // The picture first: without one, no empty file is left behind.
@@ -100,20 +100,8 @@ fn trace(
     symbols: &SymbolSet,
 ) -> anyhow::Result<Trace> {
     let slide = |report: &_| kstack::kernel_slide(report, symbols, &args.symbols.options());
-    let mut reports = input.join(slide);
-    let count = reports.len();
-    if count > 1 {
-        output::complain(&format!(
-            "{}: {count} traces; this is number {}, --trace chooses",
-            path.display(),
-            args.trace
-        ));
-    }
-    let at = args.trace.checked_sub(1).filter(|at| *at < count);
-    let at = at.with_context(|| format!("--trace {}: the file has {count}", args.trace))?;
-    Ok(kstack::resolve(
-        reports.swap_remove(at),
-        symbols,
-        &args.symbols.options(),
-    ))
+    let reports = one_trace::choose(input.join(slide), args.select.trace, false, path)?;
+    let report = reports.into_iter().next();
+    let report = report.with_context(|| format!("{}: no trace", path.display()))?;
+    Ok(kstack::resolve(report, symbols, &args.symbols.options()))
 }

@@ -2,7 +2,6 @@
 
 use std::io::Write;
 use std::path::PathBuf;
-use std::slice;
 
 use clap::{Args, ValueEnum};
 use kstack::render::{self, RenderOptions, TraceIndex};
@@ -62,10 +61,13 @@ pub(crate) fn run(args: &Images) -> anyhow::Result<Exit> {
         &mut Stats::default(),
     )?;
     let parts = reports.len();
+    let redactor = output::redactor(&args.redact, &reports);
     let mut out = output::open(&args.output)?;
     for (index, report) in reports.into_iter().enumerate() {
         let mut trace = kstack::resolve(report, &symbols, &args.symbols.options());
-        output::redact(&args.redact, slice::from_mut(&mut trace));
+        if let Some(redactor) = &redactor {
+            redactor.redact(&mut trace);
+        }
         let options = RenderOptions {
             color: output::color(&args.output),
             columns: output::columns(&args.output),

@@ -2,7 +2,6 @@
 
 use std::io::Write;
 use std::path::PathBuf;
-use std::slice;
 
 use clap::{Args, ValueEnum};
 use kstack::leaks::Leaks as Counted;
@@ -70,8 +69,11 @@ pub(crate) fn run(args: &Leaks) -> anyhow::Result<Exit> {
     let resolving = args.symbols.options();
     let joined = unjoined.join(|report| kstack::kernel_slide(report, &symbols, &resolving));
     let report = joined.into_iter().next().unwrap_or_default();
+    let redactor = output::redactor(&args.redact, [&report]);
     let mut trace = kstack::resolve(report, &symbols, &resolving);
-    output::redact(&args.redact, slice::from_mut(&mut trace));
+    if let Some(redactor) = &redactor {
+        redactor.redact(&mut trace);
+    }
     let options = RenderOptions {
         color: output::color(&args.output),
         raw_names: args.output.raw_names,

@@ -2,7 +2,6 @@
 
 use std::io::Write;
 use std::path::PathBuf;
-use std::slice;
 
 use clap::Args;
 use kstack::render::{self, RenderOptions, TraceIndex};
@@ -56,11 +55,14 @@ pub(crate) fn run(args: &Place) -> anyhow::Result<Exit> {
         TextOrJson::Json => render::place::write_json,
     };
     let parts = reports.len();
+    let redactor = output::redactor(&args.redact, &reports);
     let mut exit = Exit::Done;
     let mut out = output::open(&args.output)?;
     for (index, report) in reports.into_iter().enumerate() {
         let mut trace = kstack::resolve(report, &symbols, &args.symbols.options());
-        output::redact(&args.redact, slice::from_mut(&mut trace));
+        if let Some(redactor) = &redactor {
+            redactor.redact(&mut trace);
+        }
         let options = RenderOptions {
             color: output::color(&args.output),
             columns: output::columns(&args.output),

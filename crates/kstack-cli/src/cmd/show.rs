@@ -2,7 +2,6 @@
 
 use std::io::Write;
 use std::path::PathBuf;
-use std::slice;
 
 use clap::Args;
 use kstack::render::{RenderOptions, Renderer, TraceIndex};
@@ -10,7 +9,8 @@ use kstack::symbols::SymbolSet;
 
 use crate::args::{InputArgs, OutputArgs, RedactArgs, SelectArgs};
 use crate::exit::Exit;
-use crate::{input, output};
+use crate::output::Counting;
+use crate::{input, one_trace, output};
 
 /// Show a report as read, without symbols.
 #[derive(Args, Debug)]
@@ -29,8 +29,8 @@ pub(crate) struct Show {
     #[command(flatten)]
     select: SelectArgs,
 
-    /// What to print: text, markdown, html, json
-    #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = output::renderer)]
+    /// What to print
+    #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = output::renderers())]
     format: &'static Renderer,
 
     #[command(flatten)]
@@ -42,21 +42,28 @@ pub(crate) struct Show {
 
 pub(crate) fn run(args: &Show) -> anyhow::Result<Exit> {
     let reports = input::read_all(&args.report, &args.input)?.join(|_| None);
+    // Of all of them: one may name what another tells of.
+    let redactor = output::redactor(&args.redact, &reports);
+    let several = args.format.holds_several;
+    let reports = one_trace::choose(reports, args.select.trace, several, &args.report)?;
     let parts = reports.len();
-    let mut out = output::open(&args.output)?;
+    let mut out = Counting::new(output::open_for(args.format, &args.output)?);
     for (index, report) in reports.into_iter().enumerate() {
         let mut trace = kstack::resolve(report, &SymbolSet::default(), &Default::default());
-        output::redact(&args.redact, slice::from_mut(&mut trace));
+        if let Some(redactor) = &redactor {
+            redactor.redact(&mut trace);
+        }
         let options = RenderOptions {
             color: output::color(&args.output),
             columns: output::columns(&args.output),
             command: output::shown_command(&args.redact),
             as_read: true,
-            selection: args.select.selection(),
+            selection: output::selection(&args.select, redactor.as_ref()),
             trace_index: TraceIndex {
                 index: index + 1,
                 of: parts,
             },
+            written: out.written,
             ..RenderOptions::default()
         };
         (args.format.write)(&trace, &options, &mut out)?;

@@ -1,17 +1,18 @@
 //! `kstack symbolicate`: report + symbol files → one annotated trace.
 
 use std::io::Write;
+use std::mem;
 use std::path::PathBuf;
-use std::{mem, slice};
 
 use clap::Args;
 use kstack::render::{RenderOptions, Renderer, TraceIndex};
 
 use crate::args::{InputArgs, OutputArgs, RedactArgs, SelectArgs, SymbolArgs};
 use crate::exit::Exit;
+use crate::output::Counting;
 use crate::sources::SourceArgs;
 use crate::stats::Stats;
-use crate::{input, output, progress, sources};
+use crate::{input, one_trace, output, progress, sources};
 
 /// Name every frame of a report.
 #[derive(Args, Debug)]
@@ -36,8 +37,8 @@ pub(crate) struct Symbolicate {
     #[command(flatten)]
     select: SelectArgs,
 
-    /// What to print: text, markdown, html, json, folded, flamegraph, firefox (see `kstack formats`)
-    #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = output::renderer)]
+    /// What to print
+    #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = output::renderers())]
     format: &'static Renderer,
 
     #[command(flatten)]
@@ -61,24 +62,31 @@ pub(crate) struct Symbolicate {
 pub(crate) fn run(args: &Symbolicate) -> anyhow::Result<Exit> {
     let mut stats = Stats::default();
     let (reports, symbols) = input::traces([&args.report], &args.input, &args.symbols, &mut stats)?;
+    // Of all of them: one may name what another tells of.
+    let redactor = output::redactor(&args.redact, &reports);
+    let several = args.format.holds_several;
+    let reports = one_trace::choose(reports, args.select.trace, several, &args.report)?;
     let parts = reports.len();
     let mut exit = Exit::Done;
-    let mut out = output::open(&args.output)?;
+    let mut out = Counting::new(output::open_for(args.format, &args.output)?);
     let mut naming = Some(progress::start("naming the frames"));
     for (index, report) in reports.into_iter().enumerate() {
         let mut trace = kstack::resolve(report, &symbols, &args.symbols.options());
         sources::add(&args.source, &mut trace);
-        output::redact(&args.redact, slice::from_mut(&mut trace));
+        if let Some(redactor) = &redactor {
+            redactor.redact(&mut trace);
+        }
         let options = RenderOptions {
             color: output::color(&args.output),
             columns: output::columns(&args.output),
             command: output::shown_command(&args.redact),
             raw_names: args.output.raw_names,
-            selection: args.select.selection(),
+            selection: output::selection(&args.select, redactor.as_ref()),
             trace_index: TraceIndex {
                 index: index + 1,
                 of: parts,
             },
+            written: out.written,
             ..RenderOptions::default()
         };
         stats.stage("name the frames");

@@ -1,4 +1,4 @@
-//! A trace without what is private: names of processes, paths, user names, boot arguments.
+//! A trace without what is private: names of processes, paths, user names, boot arguments, ids of the machine.
 //!
 //! Everything private has a placeholder, `process-3`, the same wherever it
 //! stands, so that a redacted trace can still be read. The kernel's side
@@ -12,21 +12,47 @@ mod tests;
 
 use std::sync::Arc;
 
-use kstack_model::{Fact, Note, Said, Side, Thread, Value};
+use kstack_model::{Fact, Note, Report, Said, Side, Thread, Value};
 
 use self::secrets::{Secrets, is_kernel};
 use crate::resolve::{Resolution, SpaceId, Trace};
+use crate::select::Selection;
 
-/// Replaces what is private in traces, with the same placeholders in all of them. Do it before anything is
-/// written.
+/// Facts that tell which machine it was, or which of its boots.
+const OF_THE_MACHINE: [&str; 6] = [
+    "boot session",
+    "anonymous",
+    "crashreporter",
+    "incident",
+    "serial number",
+    "host name",
+];
+
+/// Replaces what is private in reports that belong together, everywhere by the same placeholders.
 ///
 /// ```
-/// let mut trace = kstack::resolve(Default::default(), &Default::default(), &Default::default());
-/// kstack::redact(std::slice::from_mut(&mut trace));
+/// let report = kstack::model::Report::default();
+/// let redactor = kstack::Redactor::of([&report]);
+/// let mut trace = kstack::resolve(report, &Default::default(), &Default::default());
+/// redactor.redact(&mut trace);
 /// ```
-pub fn redact(traces: &mut [Trace]) {
-    let secrets = Secrets::of(traces);
-    for trace in traces {
+#[derive(Debug)]
+pub struct Redactor {
+    secrets: Secrets,
+}
+
+impl Redactor {
+    /// Looks for what is private in all of them.
+    #[must_use]
+    pub fn of<'a>(reports: impl IntoIterator<Item = &'a Report>) -> Redactor {
+        Redactor {
+            secrets: Secrets::of(reports),
+        }
+    }
+
+    /// Takes what is private out of the trace of one of the reports. Do it before anything is written.
+    pub fn redact(&self, trace: &mut Trace) {
+        let secrets = &self.secrets;
         secrets.redact_report(trace);
         secrets.redact_images(trace);
         for file in &mut trace.unused {
@@ -46,6 +72,17 @@ pub fn redact(traces: &mut [Trace]) {
                 }
             }
         }
+    }
+
+    /// The selection for redacted traces: processes are asked for by the names they had.
+    #[must_use]
+    pub fn selection(&self, mut selection: Selection) -> Selection {
+        for name in &mut selection.processes {
+            if let Some(placeholder) = self.secrets.placeholder(name) {
+                placeholder.clone_into(name);
+            }
+        }
+        selection
     }
 }
 
@@ -95,8 +132,12 @@ impl Secrets {
                 self.name(&mut image.name);
                 self.name(&mut image.executable);
             }
-            for label in &mut process.port_labels {
-                self.name(&mut label.name);
+            for name in process
+                .port_labels
+                .iter_mut()
+                .filter_map(|label| label.name.as_mut())
+            {
+                *name = self.text(name);
             }
             for thread in &mut process.threads {
                 self.thread(thread, is_kernel);
@@ -105,14 +146,13 @@ impl Secrets {
     }
 
     fn thread(&self, thread: &mut Thread, is_kernel: bool) {
-        // Programs put titles and addresses of pages into the names of their threads.
-        for name in [&mut thread.name, &mut thread.queue] {
-            if let Some(name) = name
-                .as_mut()
-                .filter(|name| !is_kernel && !name.starts_with("com.apple."))
-            {
-                *name = "(redacted)".to_owned();
-            }
+        // Programs put titles and addresses of pages into the names of their threads, Apple's their own names.
+        let names = [&mut thread.name, &mut thread.queue];
+        for name in names.into_iter().flatten().filter(|_| !is_kernel) {
+            *name = match name.starts_with("com.apple.") {
+                true => self.text(name),
+                false => "(redacted)".to_owned(),
+            };
         }
         self.facts(&mut thread.facts);
         for stack in &mut thread.stacks {
@@ -150,11 +190,13 @@ impl Secrets {
     fn facts(&self, facts: &mut [Fact]) {
         for fact in facts {
             let lower = fact.name.to_ascii_lowercase();
+            let is_of_machine = OF_THE_MACHINE.iter().any(|name| lower.contains(name));
             if let Value::Text(text) = &mut fact.value {
-                *text = match lower.replace(['_', '-', ' '], "").contains("bootarg") {
-                    true => "(redacted)".to_owned(),
-                    false => self.text(text),
-                };
+                *text =
+                    match is_of_machine || lower.replace(['_', '-', ' '], "").contains("bootarg") {
+                        true => "(redacted)".to_owned(),
+                        false => self.text(text),
+                    };
             }
         }
     }

@@ -31,6 +31,15 @@ pub(super) fn user(path: &str) -> Option<&str> {
         .filter(|user| !user.is_empty() && !user.eq_ignore_ascii_case("Shared"))
 }
 
+/// The users of whose homes a sentence speaks.
+pub(super) fn users_in(text: &str) -> impl Iterator<Item = &str> {
+    let ends = |c: char| c.is_whitespace() || "\"'`,;:()[]<>".contains(c);
+    text.match_indices('/')
+        .filter_map(|(at, _)| user(text.get(at..)?))
+        .map(move |user| user.split(ends).next().unwrap_or(user))
+        .filter(|user| !user.is_empty())
+}
+
 /// The last name of a path, of a bundle that of the bundle: whoever reads the trace knows the file by it.
 pub(super) fn own_name(path: &str) -> &str {
     let inside = path.find(".kext").or_else(|| path.find(".dSYM"));
@@ -42,19 +51,21 @@ pub(super) fn own_name(path: &str) -> &str {
 
 /// Paths outside the system's folders without their folders.
 pub(super) fn without_paths(text: &str) -> String {
-    let ends_path = |c: char| c.is_whitespace() || "\"'`,;()[]<>".contains(c);
     let mut shown = String::with_capacity(text.len());
-    for piece in text.split_inclusive(ends_path) {
+    let mut rest = text;
+    while !rest.is_empty() {
+        let piece = rest.split_inclusive(ends_path).next().unwrap_or(rest);
         let path = piece.trim_end_matches(|c| ends_path(c) || c == ':' || c == '.');
-        let end = piece.get(path.len()..).unwrap_or_default();
         let at = path.find('/').unwrap_or(path.len());
         let (before, path) = path.split_at_checked(at).unwrap_or((path, ""));
         shown.push_str(before);
+        rest = rest.get(before.len()..).unwrap_or_default();
         // One slash is a unit, a date or "and/or"; a path has folders.
         if path.matches('/').count() > 1
             && !is_system(path)
             && (before.is_empty() || !before.ends_with(char::is_alphanumeric))
         {
+            let path = rest.get(..with_blanks(rest, path.len())).unwrap_or(path);
             let name = path.rsplit('/').find(|name| !name.is_empty());
             shown.push('…');
             // Of a home itself, the last name is the user's.
@@ -62,12 +73,43 @@ pub(super) fn without_paths(text: &str) -> String {
                 shown.push('/');
                 shown.push_str(name);
             }
+            rest = rest.get(path.len()..).unwrap_or_default();
         } else {
             shown.push_str(path);
+            let end = piece.len() - before.len();
+            shown.push_str(rest.get(path.len()..end).unwrap_or_default());
+            rest = rest.get(end..).unwrap_or_default();
         }
-        shown.push_str(end);
     }
     shown
+}
+
+fn ends_path(c: char) -> bool {
+    c.is_whitespace() || "\"'`,;()[]<>".contains(c)
+}
+
+/// Where the path ends that begins a text and has `end` bytes before a blank. Folders may have blanks in
+/// their names: where a slash comes within a few words, without a stop, it is one of the same path.
+fn with_blanks(text: &str, end: usize) -> usize {
+    /// Words of a folder's name.
+    const MOST: usize = 4;
+    let mut at = end;
+    let mut longest = end;
+    for _ in 0..MOST {
+        let Some(rest) = text.get(at..).and_then(|rest| rest.strip_prefix(' ')) else {
+            break;
+        };
+        let stop = rest.find(|c| ends_path(c) || c == ':');
+        let word = rest.get(..stop.unwrap_or(rest.len())).unwrap_or_default();
+        if word.is_empty() || word.starts_with('/') {
+            break;
+        }
+        at += 1 + word.len();
+        if word.contains('/') {
+            longest = at;
+        }
+    }
+    longest
 }
 
 #[cfg(test)]
@@ -81,6 +123,23 @@ mod tests {
             "and/or, 1/2, /System/Library/x.kext"
         );
         assert_eq!(without_paths("(/Users/a/b.c:12)"), "(…/b.c:12)");
+    }
+
+    #[test]
+    fn a_folder_with_blanks_in_its_name_goes_as_a_whole() {
+        let text = "cannot read /Volumes/Alice Old Backup/kexts/zfs.kext: gone";
+        assert_eq!(without_paths(text), "cannot read …/zfs.kext: gone");
+        let text = "from /tmp/a/b.log, 1/2, to /tmp/c/d.log /System/Library/x.kext.";
+        assert_eq!(
+            without_paths(text),
+            "from …/b.log, 1/2, to …/d.log /System/Library/x.kext."
+        );
+    }
+
+    #[test]
+    fn a_sentence_tells_whose_home_it_speaks_of() {
+        let users: Vec<_> = users_in("/Users/alice: x, (/home/bob/a), /Users/Shared/b").collect();
+        assert_eq!(users, ["alice", "bob"]);
     }
 
     #[test]

@@ -8,7 +8,9 @@ use super::RenderOptions;
 use super::document::Document;
 use super::escape::{CodeSpan, Whole};
 use super::markdown::room::{Dropped, LAST_WORDS, LONGEST};
-use super::markdown::{add_command, write_fence, write_images, write_not_used, write_notes};
+use super::markdown::{
+    LONGEST_HEAD, add_command, write_fence, write_images, write_not_used, write_notes,
+};
 use super::words::{self, Count};
 use crate::resolve::Trace;
 
@@ -85,7 +87,7 @@ impl Digest<'_> {
         if basis != Basis::Unknown {
             writeln!(out, "- Taken to be: {}", words::basis(basis))?;
         }
-        add_command(document, out)
+        add_command(document, LONGEST_HEAD, out)
     }
 
     fn write_rows(&self, out: &mut dyn Write) -> io::Result<()> {

@@ -23,6 +23,7 @@ pub(crate) const RENDERER: Renderer = Renderer {
     about: "for profiler.firefox.com, in its processed format",
     extension: "profile.json",
     has_notes: false,
+    holds_several: false,
     write,
 };
 

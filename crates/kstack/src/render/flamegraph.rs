@@ -17,6 +17,7 @@ pub(crate) const RENDERER: Renderer = Renderer {
     about: "a picture for the browser (SVG): kernel, each kext and user space coloured apart",
     extension: "svg",
     has_notes: false,
+    holds_several: false,
     write: draw,
 };
 

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
+use std::iter;
 
-use super::paths::{self, Kin};
+use super::paths::{self, Kin, Step};
 use super::{RenderOptions, Renderer};
 use crate::resolve::Trace;
 
@@ -12,6 +13,7 @@ pub(crate) const RENDERER: Renderer = Renderer {
     about: "for tools that draw flame graphs: one line for each stack with its weight",
     extension: "folded",
     has_notes: false,
+    holds_several: true,
     write,
 };
 
@@ -68,33 +70,56 @@ impl Unit {
 
 impl Folded {
     pub(crate) fn of(trace: &Trace, options: &RenderOptions) -> Folded {
-        let mut folded = Folded {
-            unit: match trace.report.format {
-                "dtrace-text" => Unit::Counts,
-                "zlog" => Unit::Records,
-                _ => Unit::Threads,
-            },
-            ..Folded::default()
-        };
+        let mut folded = Folded::in_units_of(trace);
         for thread in paths::paths(trace, options) {
             let root = paths::process_step(trace, thread.process_index);
             for (steps, samples) in thread.paths {
-                let mut line = String::new();
-                for step in std::iter::once(root.clone()).chain(steps) {
-                    if !line.is_empty() {
-                        line.push(';');
-                    }
-                    line.push_str(&step.name);
-                    folded.kin.entry(step.name).or_insert(step.kin);
-                }
-                if samples != 1 && folded.unit == Unit::Threads {
-                    folded.unit = Unit::Samples;
-                }
-                let weight = folded.weights.entry(line).or_default();
-                *weight = weight.saturating_add(samples);
+                folded.add(iter::once(root.clone()).chain(steps), samples);
             }
         }
         folded
+    }
+
+    /// The kernel's side of all processes together.
+    pub(crate) fn of_kernel(trace: &Trace, options: &RenderOptions) -> Folded {
+        let mut folded = Folded::in_units_of(trace);
+        let threads = paths::paths(trace, options);
+        for (steps, samples) in threads.into_iter().flat_map(|thread| thread.paths) {
+            let steps = steps.into_iter().filter(|step| step.kin != Kin::User);
+            folded.add(steps, samples);
+        }
+        folded
+    }
+
+    fn in_units_of(trace: &Trace) -> Folded {
+        let unit = match trace.report.format {
+            "dtrace-text" => Unit::Counts,
+            "zlog" => Unit::Records,
+            _ => Unit::Threads,
+        };
+        Folded {
+            unit,
+            ..Folded::default()
+        }
+    }
+
+    fn add(&mut self, steps: impl Iterator<Item = Step>, samples: u64) {
+        let mut line = String::new();
+        for step in steps {
+            if !line.is_empty() {
+                line.push(';');
+            }
+            line.push_str(&step.name);
+            self.kin.entry(step.name).or_insert(step.kin);
+        }
+        if line.is_empty() {
+            return;
+        }
+        if samples != 1 && self.unit == Unit::Threads {
+            self.unit = Unit::Samples;
+        }
+        let weight = self.weights.entry(line).or_default();
+        *weight = weight.saturating_add(samples);
     }
 
     /// Whether there is nothing to draw: no stack, or none with a sample.

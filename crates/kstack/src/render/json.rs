@@ -21,6 +21,7 @@ pub(crate) const RENDERER: Renderer = Renderer {
     about: "for programs, after docs/schema/kstack-1.schema.json",
     extension: "json",
     has_notes: true,
+    holds_several: true,
     write,
 };
 

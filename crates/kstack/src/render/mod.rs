@@ -10,7 +10,7 @@ pub mod diagnosis;
 mod digest;
 mod document;
 pub mod dump;
-mod escape;
+pub(crate) mod escape;
 mod excerpt;
 mod firefox;
 pub mod flamegraph;
@@ -57,6 +57,9 @@ pub struct Renderer {
     pub extension: &'static str,
     /// Whether it has a place for notes and for files that are not used. Otherwise they have to be said beside it.
     pub has_notes: bool,
+    /// Whether one document holds several traces, written one after the other with their
+    /// [`RenderOptions::trace_index`]. Of others, write one.
+    pub holds_several: bool,
     /// Writes a trace. Give it a buffered writer: it writes in small pieces.
     pub write: fn(&Trace, &RenderOptions, &mut dyn Write) -> io::Result<()>,
 }
@@ -89,6 +92,8 @@ pub struct RenderOptions {
     pub selection: Selection,
     /// Which of several traces this is; they are written in their order.
     pub trace_index: TraceIndex,
+    /// Bytes that the traces before this one take of the same document, for a format of limited length.
+    pub written: usize,
 }
 
 /// Which trace a trace is of the several that one run writes.

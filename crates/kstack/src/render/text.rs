@@ -17,6 +17,7 @@ pub(crate) const RENDERER: Renderer = Renderer {
     about: "for people, in the shape of symstacks.rb",
     extension: "txt",
     has_notes: true,
+    holds_several: true,
     write,
 };
 

@@ -106,7 +106,7 @@ pub(crate) fn fingerprint(fingerprint: &Fingerprint) -> String {
     words
 }
 
-/// "1 thread", "2 threads".
+/// "1 thread", "2 threads", "2 boxes".
 pub(crate) struct Count(pub(crate) usize, pub(crate) &'static str);
 
 impl fmt::Display for Count {
@@ -114,7 +114,7 @@ impl fmt::Display for Count {
         let Count(count, what) = *self;
         let plural = match what {
             _ if count == 1 => "",
-            what if what.ends_with('s') => "es",
+            what if what.ends_with(['s', 'x']) => "es",
             _ => "s",
         };
         write!(f, "{count} {what}{plural}")
@@ -127,5 +127,19 @@ pub(crate) struct ShownUuid(pub(crate) Uuid);
 impl fmt::Display for ShownUuid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:X}", self.0.hyphenated())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_are_not_boxs() {
+        let said = |count, what| Count(count, what).to_string();
+        assert_eq!(said(1, "box"), "1 box");
+        assert_eq!(said(2, "box"), "2 boxes");
+        assert_eq!(said(0, "process"), "0 processes");
+        assert_eq!(said(2, "thread"), "2 threads");
     }
 }

@@ -16,7 +16,7 @@ use std::io::{self, Write};
 use super::RenderOptions;
 use super::document::{self, Document};
 use super::html;
-use super::markdown::room::{self, Dropped, LONGEST};
+use super::markdown::room::{self, Dropped};
 use super::markdown::{self, write_fence};
 use super::stacks::{COLORS, PLAIN, write_fields};
 use crate::diagnose::Diagnosis;
@@ -114,11 +114,14 @@ pub fn write_markdown(
 ) -> io::Result<()> {
     let head = document::head(diagnosis.trace, options, diagnosis.fingerprint);
     let document = Document::bare(diagnosis.trace, options, head);
+    let Some(room) = room::or_say(options, out)? else {
+        return Ok(());
+    };
     let mut dropped = Dropped::default();
-    let head = markdown::head(&document, "Diagnosis", &mut dropped)?;
+    let head = markdown::head(&document, "Diagnosis", room, &mut dropped)?;
     out.write_all(&head)?;
     let sections = sections::sections(diagnosis, &document, shown, PLAIN)?;
-    write_fenced_sections(sections, LONGEST - head.len(), dropped, out)
+    write_fenced_sections(sections, room.saturating_sub(head.len()), dropped, out)
 }
 
 /// Writes a diagnosis as a page for the browser: that of its trace, with everything in it.
@@ -189,9 +192,12 @@ pub fn write_comparison_markdown(
     out: &mut dyn Write,
 ) -> io::Result<()> {
     let document = Document::bare(after.trace, options, Vec::new());
+    let Some(room) = room::or_say(options, out)? else {
+        return Ok(());
+    };
     writeln!(out, "# Comparison")?;
     let sections = comparison::sections(before, after, comparison, &document, shown, PLAIN)?;
-    write_fenced_sections(sections, LONGEST, Dropped::default(), out)
+    write_fenced_sections(sections, room, Dropped::default(), out)
 }
 
 /// Writes what changed between two reports, for programs. Several comparisons are one array.
@@ -237,7 +243,8 @@ fn write_fenced_sections(
     let needed: Vec<usize> = sections.iter().map(|section| section.lines.len()).collect();
     let around: usize = sections.iter().map(Section::around).sum();
     let room = room.saturating_sub(around + room::LAST_WORDS);
-    let given = room::share(&needed, room, LEAST);
+    let least = LEAST.min(room / sections.len().max(1));
+    let given = room::share(&needed, room, least);
     for (section, given) in sections.iter_mut().zip(given) {
         dropped.cut(&mut section.lines, given);
         writeln!(out, "\n## {}\n", section.title)?;

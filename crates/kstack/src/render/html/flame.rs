@@ -21,12 +21,15 @@ const MOST: usize = 4000;
 /// A box thinner than this part of the whole is not seen.
 const THINNEST: f64 = 1.0 / 1500.0;
 
+/// Processes that are told apart.
+const MOST_PROCESSES: usize = 40;
+
 /// The height of a row.
 const ROW: usize = 18;
 
 pub(super) fn section(view: &View<'_>) -> Markup {
     let trace = view.document.options.trace_index.index;
-    let folded = Folded::of(view.document.trace, view.document.options);
+    let (folded, top) = folded(view);
     let tree = Tree::of(&folded);
     let drawing = tree.drawing();
     html! {
@@ -36,7 +39,7 @@ pub(super) fn section(view: &View<'_>) -> Markup {
                 p.aside { "There is no stack to draw." }
             } @else {
                 p.aside {
-                    "Processes at the top, the innermost functions at the bottom; as wide as there are "
+                    (top) ", the innermost functions at the bottom; as wide as there are "
                     (folded.unit.many()) "."
                     @if drawing.left_out > 0 {
                         " " (Count(drawing.left_out, "box")) " too thin or too deep to be seen."
@@ -46,6 +49,22 @@ pub(super) fn section(view: &View<'_>) -> Markup {
             }
         }
     }
+}
+
+/// The processes one beside the other; of a whole system those would be stripes, of which nothing can be
+/// read, so there the kernel's side of all of them is one.
+fn folded(view: &View<'_>) -> (Folded, &'static str) {
+    let (trace, options) = (view.document.trace, view.document.options);
+    if view.document.processes.len() > MOST_PROCESSES {
+        let folded = Folded::of_kernel(trace, options);
+        if !folded.weighs_nothing() {
+            return (
+                folded,
+                "The kernel's side of all processes together, its entries at the top",
+            );
+        }
+    }
+    (Folded::of(trace, options), "Processes at the top")
 }
 
 fn picture(view: &View<'_>, folded: &Folded, tree: &Tree<'_>, drawing: &Drawing) -> Markup {

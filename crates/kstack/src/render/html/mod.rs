@@ -36,6 +36,7 @@ pub(crate) const RENDERER: Renderer = Renderer {
     about: "a page for the browser, in one file: waits as a graph, threads to search and fold, a flame graph",
     extension: "html",
     has_notes: true,
+    holds_several: true,
     write,
 };
 

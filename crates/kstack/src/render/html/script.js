@@ -74,7 +74,8 @@
       card.node.open = opens || card.wasOpen;
     }
     for (const heading of all("section > h3")) heading.hidden = isEmpty(heading);
-    get("count").textContent = shown === threads ? `${threads} threads` : `${shown} of ${threads} threads`;
+    const whole = threads === 1 ? "1 thread" : `${threads} threads`;
+    get("count").textContent = shown === threads ? whole : `${shown} of ${whole}`;
     showSource(query);
     mark(query);
   }

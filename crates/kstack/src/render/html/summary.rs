@@ -3,8 +3,10 @@
 use maud::{Markup, html};
 
 use super::cards::Card;
-use super::{View, fields};
+use super::{View, fields, waits};
 use crate::diagnose::Node;
+use crate::render::TraceIndex;
+use crate::render::document::Field;
 use crate::render::escape::{Visible, Whole};
 use crate::render::words::Count;
 
@@ -13,7 +15,7 @@ pub(super) fn section(view: &View<'_>, cards: &[Card<'_>]) -> Markup {
     html! {
         header {
             h1 { "Kernel trace" }
-            (fields::list(document.head.iter()))
+            (fields::list(document.head.iter().filter(|field| !is_in_verdict(view, field))))
             ul.verdict { @for sentence in verdict(view) { li { (sentence) } } }
             p.aside {
                 (Count(document.processes.len(), "process")) ", "
@@ -32,7 +34,9 @@ pub(super) fn section(view: &View<'_>, cards: &[Card<'_>]) -> Markup {
 }
 
 fn contents(view: &View<'_>) -> Markup {
-    let trace = view.document.options.trace_index.index;
+    /// Traces that are linked to.
+    const MOST: usize = 12;
+    let TraceIndex { index: trace, of } = view.document.options.trace_index;
     let parts = [
         ("waits", "Waits"),
         ("threads", "Threads"),
@@ -44,12 +48,26 @@ fn contents(view: &View<'_>) -> Markup {
     html! {
         nav aria-label="Parts of this trace" {
             @for (id, name) in parts {
-                @if id != "notes" || view.document.notes().next().is_some() {
+                @let is_there = match id {
+                    "notes" => view.document.notes().next().is_some(),
+                    "waits" => waits::can_tell(view.diagnosis),
+                    _ => true,
+                };
+                @if is_there {
                     a href={ "#t" (trace) "-" (id) } { (name) } " "
                 }
             }
+            @for other in (1..=of.min(MOST)).filter(|other| *other != trace) {
+                a href={ "#t" (other) } { "Trace " (other) " of " (of) } " "
+            }
         }
     }
+}
+
+/// Whether the verdict, which follows, says the same in red.
+fn is_in_verdict(view: &View<'_>, field: &Field<'_>) -> bool {
+    let mut faults = view.diagnosis.faults.iter();
+    field.is_fact && faults.any(|fault| fault.lines().any(|line| line == field.value))
 }
 
 /// One sentence for each thing that decides where to look.
@@ -66,9 +84,10 @@ fn verdict(view: &View<'_>) -> Vec<Markup> {
     for (deadlocks, what) in [(certain, "deadlock"), (possible, "possible deadlock")] {
         if !deadlocks.is_empty() {
             let threads = deadlocks.iter().map(|deadlock| deadlock.waits.len()).sum();
-            let how = match threads {
-                1 => " that waits for itself.",
-                _ => " in a circle.",
+            let how = match (threads, deadlocks.len()) {
+                (1, _) => " that waits for itself.",
+                (_, 1) => " in a circle.",
+                _ => " in circles.",
             };
             sentences.push(html! {
                 em { (Count(deadlocks.len(), what)) } ": " (Count(threads, "thread")) (how)

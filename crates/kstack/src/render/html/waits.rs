@@ -5,10 +5,19 @@ use std::io;
 use maud::{Markup, html};
 
 use super::{View, graph};
+use crate::diagnose::Diagnosis;
 use crate::render::diagnosis::{Shown, waiting};
 use crate::render::stacks::PLAIN;
 
+/// Whether it can be asked who waits for whom: one thread alone, as in most panics, waits for nobody.
+pub(super) fn can_tell(diagnosis: &Diagnosis<'_>) -> bool {
+    diagnosis.threads.all.len() > 1 || diagnosis.waits.are_recorded()
+}
+
 pub(super) fn section(view: &View<'_>, shown: Shown) -> io::Result<Markup> {
+    if !can_tell(view.diagnosis) {
+        return Ok(html! {});
+    }
     let trace = view.document.options.trace_index.index;
     let sections = waiting::sections(view.diagnosis, view.document, shown, PLAIN)?;
     let told: Vec<_> = sections
@@ -19,10 +28,11 @@ pub(super) fn section(view: &View<'_>, shown: Shown) -> io::Result<Markup> {
     Ok(html! {
         section id={ "t" (trace) "-waits" } {
             h2 { "Who waits for whom" }
-            @if !recorded {
-                p.aside { "The report does not record who owns what." }
-            } @else if told.is_empty() {
-                p.aside { "No thread is recorded to wait for another." }
+            @if told.is_empty() {
+                p.aside { (match recorded {
+                    true => "No thread is recorded to wait for another.",
+                    false => "The report does not record who owns what.",
+                }) }
             }
             (graph::figure(view))
             @for section in told {

@@ -10,19 +10,24 @@ use crate::render::document::Document;
 use crate::render::escape::{CodeSpan, Whole};
 
 /// What the head of a document may take.
-const LONGEST_HEAD: usize = 12_000;
+pub(in super::super) const LONGEST_HEAD: usize = 12_000;
 
 /// Title, facts and command as far as there is room.
 pub(in super::super) fn head(
     document: &Document<'_>,
     title: &str,
+    room: usize,
     dropped: &mut Dropped,
 ) -> io::Result<Vec<u8>> {
     let mut head = Vec::new();
     writeln!(head, "# {title}\n")?;
     write_facts(document, &mut head)?;
-    dropped.cut(&mut head, LONGEST_HEAD);
-    add_command(document, &mut head)?;
+    let longest = LONGEST_HEAD.min(room / 3);
+    dropped.cut(&mut head, longest);
+    // Of several traces the first tells it.
+    if document.options.trace_index.index <= 1 {
+        add_command(document, longest, &mut head)?;
+    }
     Ok(head)
 }
 
@@ -49,7 +54,11 @@ fn write_facts(document: &Document<'_>, out: &mut dyn Write) -> io::Result<()> {
 }
 
 /// Adds the command that made the output, whole or not at all: a shell could not read back a part of it.
-pub(in super::super) fn add_command(document: &Document<'_>, head: &mut Vec<u8>) -> io::Result<()> {
+pub(in super::super) fn add_command(
+    document: &Document<'_>,
+    longest: usize,
+    head: &mut Vec<u8>,
+) -> io::Result<()> {
     let Some(command) = &document.options.command else {
         return Ok(());
     };
@@ -57,7 +66,7 @@ pub(in super::super) fn add_command(document: &Document<'_>, head: &mut Vec<u8>)
     writeln!(written, "\nMade by, and repeated with:\n")?;
     let command = format!("{}\n", Whole(command));
     write_fence("sh", command.as_bytes(), &mut written)?;
-    if head.len() + written.len() <= LONGEST_HEAD {
+    if head.len() + written.len() <= longest {
         head.extend(written);
     }
     Ok(())

@@ -16,7 +16,7 @@ use std::io::{self, Write};
 use std::mem;
 
 use self::lists::write_missing;
-use self::room::{Dropped, LAST_WORDS, LONGEST};
+use self::room::{Dropped, LAST_WORDS};
 use super::document::Document;
 use super::standing::Standings;
 use super::words::Count;
@@ -25,7 +25,7 @@ use crate::diagnose::diagnose;
 use crate::resolve::Trace;
 
 pub(crate) use self::fence::write_fence;
-pub(super) use self::head::{add_command, head};
+pub(super) use self::head::{LONGEST_HEAD, add_command, head};
 pub(super) use self::images::write_images;
 pub(super) use self::lists::{write_not_used, write_notes};
 
@@ -34,6 +34,7 @@ pub(crate) const RENDERER: Renderer = Renderer {
     about: "for an issue tracker: what matters in full, the rest folded",
     extension: "md",
     has_notes: true,
+    holds_several: true,
     write,
 };
 
@@ -41,6 +42,9 @@ pub(crate) const RENDERER: Renderer = Renderer {
 const LONGEST_TAIL: usize = 20_000;
 
 fn write(trace: &Trace, options: &RenderOptions, out: &mut dyn Write) -> io::Result<()> {
+    let Some(room) = room::or_say(options, out)? else {
+        return Ok(());
+    };
     let diagnosis = diagnose(trace);
     let mut document = Document::with_fingerprint(trace, options, diagnosis.fingerprint);
     if options.trace_index.index > 1 {
@@ -48,16 +52,16 @@ fn write(trace: &Trace, options: &RenderOptions, out: &mut dyn Write) -> io::Res
     }
     let processes = mem::take(&mut document.processes);
     let mut dropped = Dropped::default();
-    let head = head(&document, "Kernel trace", &mut dropped)?;
+    let head = head(&document, "Kernel trace", room, &mut dropped)?;
     let mut tail = Vec::new();
     write_images(&document, "frames", &mut tail)?;
     write_missing(&document, &mut tail)?;
     write_not_used(&document, &mut tail)?;
     write_notes(&document, &mut tail)?;
-    dropped.cut(&mut tail, LONGEST_TAIL);
+    dropped.cut(&mut tail, LONGEST_TAIL.min(room / 3));
 
     out.write_all(&head)?;
-    let room = LONGEST - LAST_WORDS - head.len() - tail.len();
+    let room = room.saturating_sub(LAST_WORDS + head.len() + tail.len());
     let standings = Standings::of(&diagnosis);
     threads::write(&document, &standings, processes, room, &mut dropped, out)?;
     if document.processes_left_out + document.threads_left_out > 0 {

@@ -1,11 +1,55 @@
 //! What fits into a document that an issue tracker takes, and what there was no room for.
 
+use std::cmp::Ordering;
 use std::io::{self, Write};
 
 use crate::render::words::Count;
+use crate::render::{RenderOptions, TraceIndex};
 
 /// Bytes, and so at most as many characters, of one document: GitHub takes comments of 65,536 characters.
 pub(crate) const LONGEST: usize = 60_000;
+
+/// Traces of one document; each has a share of it.
+const MOST_TRACES: usize = 20;
+
+/// How much of a document a trace may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Room {
+    /// So many bytes.
+    For(usize),
+    /// Nothing but the sentence that this one and the others behind it are dropped.
+    DropsRest,
+    /// Nothing: it is said that it is dropped.
+    IsDropped,
+}
+
+/// What is left is shared among the traces to come, so that a short one leaves more to the others.
+pub(crate) fn of_trace(options: &RenderOptions) -> Room {
+    let TraceIndex { index, of } = options.trace_index;
+    let (last, room) = match of > MOST_TRACES {
+        true => (MOST_TRACES, LONGEST - LAST_WORDS),
+        false => (of + 1, LONGEST),
+    };
+    match index.cmp(&last) {
+        Ordering::Less => Room::For(room.saturating_sub(options.written) / (last - index)),
+        Ordering::Equal => Room::DropsRest,
+        Ordering::Greater => Room::IsDropped,
+    }
+}
+
+/// Bytes for a trace; where there are none, what is to be said of that.
+pub(crate) fn or_say(options: &RenderOptions, out: &mut dyn Write) -> io::Result<Option<usize>> {
+    let TraceIndex { index, of } = options.trace_index;
+    match of_trace(options) {
+        Room::For(room) => return Ok(Some(room)),
+        Room::DropsRest => writeln!(
+            out,
+            "\nDropped to stay under {LONGEST} characters: the traces {index} to {of}. `--format text` has everything."
+        )?,
+        Room::IsDropped => {}
+    }
+    Ok(None)
+}
 
 /// Room for the sentence that tells what was dropped.
 pub(crate) const LAST_WORDS: usize = 400;
@@ -78,6 +122,35 @@ mod tests {
         assert_eq!(share(&[90, 20, 3], 100, 5), [90, 7, 3]);
         assert_eq!(share(&[200, 20, 3], 100, 5), [92, 5, 3]);
         assert_eq!(share(&[9, 9], 3, 5), [0, 3]);
+    }
+
+    fn room(index: usize, of: usize, written: usize) -> Room {
+        of_trace(&RenderOptions {
+            trace_index: TraceIndex { index, of },
+            written,
+            ..RenderOptions::default()
+        })
+    }
+
+    #[test]
+    fn traces_of_one_document_share_it_and_a_short_one_leaves_more_to_the_others() {
+        assert_eq!(room(1, 1, 0), Room::For(LONGEST));
+        assert_eq!(room(1, 2, 0), Room::For(LONGEST / 2));
+        assert_eq!(room(2, 2, 1000), Room::For(LONGEST - 1000));
+        assert_eq!(room(20, 20, LONGEST), Room::For(0));
+    }
+
+    #[test]
+    fn of_too_many_traces_the_last_are_dropped_and_said_to_be_once() {
+        let dropped = [19, 20, 21, 99].map(|index| room(index, 99, 0));
+        let whole = LONGEST - LAST_WORDS;
+        let expected = [
+            Room::For(whole),
+            Room::DropsRest,
+            Room::IsDropped,
+            Room::IsDropped,
+        ];
+        assert_eq!(dropped, expected);
     }
 
     #[test]

@@ -2,8 +2,9 @@
 
 use std::io;
 
-use kstack_model::{Address, PortLabel, PortLabelId, WaitInfo, WaitType};
+use kstack_model::{Address, PortLabel, PortLabelId, Slide, WaitInfo, WaitType};
 use kstack_parse::zones::Zone;
+use kstack_symbols::SymbolSet;
 use kstack_synth::hostile;
 
 use super::hostile::{HARMLESS, named_everywhere, skeleton};
@@ -16,7 +17,7 @@ use crate::leaks::Leaks;
 use crate::render::diagnosis::{self, Shown};
 use crate::render::escape::is_hidden;
 use crate::render::{Digest, DigestRow, lookup, memory, place};
-use crate::resolve::{Inference, Outcome};
+use crate::resolve::{Inference, Outcome, PlacedSegment};
 use crate::zones::ZoneHistory;
 
 /// How the names in an output can go wrong.
@@ -30,6 +31,8 @@ enum Kind {
     Json,
     /// The same, a document on each line.
     JsonLines,
+    /// Be a command of a debugger. Paths are whole, or the debugger would not find them.
+    Script,
 }
 
 type Write = fn(&Trace, &RenderOptions, &mut dyn io::Write) -> io::Result<()>;
@@ -67,6 +70,12 @@ const OUTPUTS: &[(&str, Kind, Write)] = &[
         Kind::Markdown,
         |trace, options, out| digest(trace, options, out),
     ),
+    ("lldb", Kind::Script, |trace, _, out| {
+        crate::debugger::write_lldb(trace, &SymbolSet::default(), out)
+    }),
+    ("gdb", Kind::Script, |trace, _, out| {
+        crate::debugger::write_gdb(trace, &SymbolSet::default(), out)
+    }),
     ("place", Kind::Terminal, place::write_text),
     ("place as JSON", Kind::Json, place::write_json),
     ("diagnose", Kind::Terminal, |trace, options, out| {
@@ -156,6 +165,17 @@ fn zones(trace: &Trace) -> Vec<ZoneHistory> {
 /// The name in every place where a trace has one, waits and services among them.
 fn trace(name: &str) -> Trace {
     let mut trace = named_everywhere(name);
+    for used in trace
+        .images
+        .iter_mut()
+        .filter_map(|image| image.used.as_mut())
+    {
+        used.slides.segments = vec![PlacedSegment {
+            name: name.to_owned(),
+            range: Address(ZFS)..Address(ZFS + 0x1000),
+            slide: Slide(0),
+        }];
+    }
     trace.inferences = vec![Inference {
         path: name.to_owned(),
         name: name.to_owned(),
@@ -196,7 +216,7 @@ fn every_hostile_name_is_a_name_in_every_output() {
     for (output, kind, write) in OUTPUTS {
         let color = *kind == Kind::Terminal;
         let shape = |text: &str| match kind {
-            Kind::Terminal => without_styles(text).lines().count().to_string(),
+            Kind::Terminal | Kind::Script => without_styles(text).lines().count().to_string(),
             Kind::Markdown => skeleton(text),
             Kind::Json | Kind::JsonLines => String::new(),
         };
@@ -205,13 +225,17 @@ fn every_hostile_name_is_a_name_in_every_output() {
             let text = written(*write, name, color);
             let about = format!("{output}: {}", name.escape_default());
             let bare = without_styles(&text);
-            let active = bare.chars().find(|c| *c != '\n' && is_hidden(*c));
+            let acts = |c: &char| match kind {
+                Kind::Script => c.is_control(),
+                _ => is_hidden(*c),
+            };
+            let active = bare.chars().find(|c| *c != '\n' && acts(c));
             assert_eq!(active, None, "{about}");
             assert_eq!(shape(&text), harmless, "{about}");
             let documents: Vec<&str> = match kind {
                 Kind::Json => vec![&text],
                 Kind::JsonLines => text.lines().collect(),
-                Kind::Terminal | Kind::Markdown => Vec::new(),
+                Kind::Terminal | Kind::Markdown | Kind::Script => Vec::new(),
             };
             for document in documents {
                 serde_json::from_str::<serde_json::Value>(document).expect(&about);

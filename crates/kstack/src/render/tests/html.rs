@@ -245,6 +245,11 @@ fn several_traces_are_one_page_in_which_no_two_elements_share_an_id() {
         let id = rest.split('"').next().unwrap();
         assert!(ids.contains(id), "{id} is linked to and not there");
     }
+    // The second trace of a panic can begin far below the first.
+    for trace in 1..=3 {
+        let link = format!(" href=\"#t{trace}\"");
+        assert_eq!(page.matches(&link).count(), 2, "{link}");
+    }
 }
 
 #[test]
@@ -315,4 +320,47 @@ fn a_report_without_processes_is_a_page_that_says_so() {
     let page = page(&sample::empty());
     assert!(page.contains("No thread is shown.") && page.contains("no stack to draw"));
     assert!(page.ends_with("</body></html>\n"));
+}
+
+#[test]
+fn the_flame_graph_of_a_whole_system_was_a_row_of_stripes() {
+    let mut trace = sample::hang();
+    let busy = trace.report.processes[1].clone();
+    let named = |pid: i32| {
+        let mut process = busy.clone();
+        process.pid = Some(pid);
+        process
+    };
+    trace.report.processes = (1..=40).map(named).collect();
+    let flame = |trace: &Trace| {
+        let page = rendered("html", trace, &RenderOptions::default());
+        let (_, flame) = page.split_once("<h2>Flame graph</h2>").unwrap();
+        flame.split_once("</section>").unwrap().0.to_owned()
+    };
+    let few = flame(&trace);
+    assert!(
+        few.contains("Processes at the top") && few.contains("(PID 40): "),
+        "{few}"
+    );
+    trace.report.processes.push(named(41));
+    let many = flame(&trace);
+    assert!(
+        many.contains("all processes together") && !many.contains("(PID"),
+        "{many}"
+    );
+    assert!(many.contains(" of 41, 100.000%"), "{many}");
+}
+
+#[test]
+fn a_panic_of_one_thread_was_asked_who_waits_and_said_twice_what_went_wrong() {
+    let mut trace = sample::hang();
+    let thread = trace.report.processes[1].threads[0].clone();
+    trace.report.processes = vec![sample::process(1, "zpool", vec![thread])];
+    let said = "Kernel trap at 0x18, type 14=page fault".to_owned();
+    let fact = kstack_model::Fact::new("panic", said.clone());
+    trace.report.facts.push(fact);
+    let page = rendered("html", &trace, &RenderOptions::default());
+    let (_, body) = page.split_once("<h1>").unwrap();
+    assert_eq!(body.matches(&said).count(), 1, "{body:.2000}");
+    assert!(!body.contains("Who waits for whom") && !body.contains("-waits\""));
 }

@@ -5,6 +5,7 @@ use insta::assert_snapshot;
 use super::sample::{self, Answer, KERNEL, hang, named};
 use super::*;
 use crate::diagnose::diagnose;
+use crate::render::TraceIndex;
 use crate::render::diagnosis::{Shown, write_markdown};
 use crate::render::markdown::room::LONGEST;
 
@@ -234,4 +235,33 @@ fn a_diagnosis_of_many_long_stacks_stays_postable_and_keeps_its_last_sections() 
         assert!(markdown.contains(heading), "{heading}");
     }
     assert!(markdown.contains("\nDropped to stay under 60000 characters: "));
+}
+
+#[test]
+fn two_traces_in_one_document_were_too_long_together() {
+    let mut trace = sample::hang();
+    let busy = trace.report.processes[1].threads[0].clone();
+    trace.report.processes = vec![sample::process(1, "busy", vec![busy; 300])];
+    let row = RENDERERS.iter().find(|row| row.name == "markdown").unwrap();
+    for of in [2, 3, 40] {
+        let (mut answer, mut diagnosed) = (Vec::new(), Vec::new());
+        for index in 1..=of {
+            let options = |written| RenderOptions {
+                trace_index: TraceIndex { index, of },
+                written,
+                ..RenderOptions::default()
+            };
+            (row.write)(&trace, &options(answer.len()), &mut answer).unwrap();
+            let options = options(diagnosed.len());
+            write_markdown(&diagnose(&trace), &options, Shown::all(), &mut diagnosed).unwrap();
+        }
+        for document in [answer, diagnosed] {
+            let document = String::from_utf8(document).unwrap();
+            assert!(document.len() <= LONGEST, "{of}: {}", document.len());
+            let last = format!("- Trace: `{of} of {of}`");
+            let dropped = format!("characters: the traces 20 to {of}.");
+            let expected = if of == 40 { dropped } else { last };
+            assert_eq!(document.matches(&expected).count(), 1, "{of}: {document}");
+        }
+    }
 }

@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use super::super::View;
 use super::choose::Who;
 use super::place::{Arrow, HEIGHT, Path, Placed, Placing, WIDTH};
-use crate::diagnose::{Node, ThreadIndex};
+use crate::diagnose::{Node, ThreadIndex, process_in_words};
 use crate::render::escape::Visible;
 use crate::render::words::Count;
 
@@ -94,7 +94,7 @@ fn boxed(view: &View<'_>, placing: &Placing) -> Markup {
             title { (Visible(&title(view, placing))) }
             rect x="1" y="1" width=(WIDTH - 2) height=(HEIGHT - 2) rx="6" {}
             @for (line, y) in lines.iter().zip([18, 34, 50]) {
-                text x="9" y=(y) { (Visible(&cut(line))) }
+                text x="9" y=(y) { (cut_to(line, FIT)) }
             }
         }
     }
@@ -123,7 +123,7 @@ fn who(view: &View<'_>, thread: ThreadIndex) -> String {
     let Some(entry) = view.diagnosis.threads.get(thread) else {
         return view.diagnosis.thread(thread);
     };
-    let process = cut_to(&crate::diagnose::process_in_words(entry.process), 26);
+    let process = cut_to(&process_in_words(entry.process), 26);
     match entry.thread.id {
         Some(id) => format!("{process} {id:#x}"),
         None => process,
@@ -156,15 +156,29 @@ fn title(view: &View<'_>, placing: &Placing) -> String {
     }
 }
 
-fn cut(line: &str) -> String {
-    cut_to(line, FIT)
-}
-
+/// What is shown by its number takes room too, so it is cut as it is shown.
 fn cut_to(line: &str, most: usize) -> String {
+    let line = Visible(line).to_string();
     if line.chars().count() <= most {
-        return line.to_owned();
+        return line;
     }
     let mut short: String = line.chars().take(most - 1).collect();
     short.push('…');
     short
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_shown_by_numbers_ran_out_of_its_box() {
+        assert_eq!(cut_to("at spa_sync", FIT), "at spa_sync");
+        let shown = cut_to(&"\u{1b}".repeat(FIT), FIT);
+        assert_eq!(shown.chars().count(), FIT);
+        assert!(
+            shown.starts_with("\\u{1b}") && shown.ends_with('…'),
+            "{shown}"
+        );
+    }
 }
