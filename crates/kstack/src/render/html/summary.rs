@@ -143,9 +143,15 @@ fn missing(view: &View<'_>) -> Option<Markup> {
         let frames = Count(nowhere, "kernel frame");
         parts.push(format!("{frames} in no known image"));
     }
-    let trace = view.document.options.trace_index.index;
+    let document = view.document;
+    let trace = document.options.trace_index.index;
+    // The files are asked for on account of all threads, shown or not.
+    let whole = match document.processes_left_out + document.threads_left_out {
+        0 => "",
+        _ => ", in the whole report",
+    };
     (!parts.is_empty()).then(|| {
-        html! { a href={ "#t" (trace) "-images" } { (parts.join(", ")) } "." }
+        html! { a href={ "#t" (trace) "-images" } { (parts.join(", ")) } (whole) "." }
     })
 }
 

@@ -269,6 +269,26 @@ fn a_thread_that_the_selection_leaves_out_is_named_and_not_linked() {
 }
 
 #[test]
+fn frames_without_a_file_were_counted_over_the_whole_report_on_a_page_of_one_thread() {
+    let mut trace = sample::one(vec![sample::Answer::nowhere(0xffff_ff80_1234_0000)]);
+    let other = sample::thread(0x4e3, Vec::new());
+    trace.report.processes[0].threads.push(other);
+    let page = |threads| {
+        let options = RenderOptions {
+            selection: Selection {
+                threads,
+                ..Selection::default()
+            },
+            ..RenderOptions::default()
+        };
+        rendered("html", &trace, &options)
+    };
+    let counted = "1 kernel frame in no known image</a>";
+    assert!(page(vec![0x4e3]).contains(&format!("{counted}, in the whole report.")));
+    assert!(page(Vec::new()).contains(&format!("{counted}.")));
+}
+
+#[test]
 fn a_circle_of_ten_thousand_threads_is_drawn_with_its_ends() {
     let page = page(&waiting(10_000, |id| Some(id % 10_000 + 1)));
     assert_eq!(boxes(&page), 9);
