@@ -105,7 +105,7 @@ fn what_one_thread_of_a_group_waits_for_is_not_said_of_all() {
     let told: Vec<&str> = text.lines().map(str::trim).collect();
     assert!(told.contains(&"blocked; at f (in zfs)"), "{text}");
     for words in [
-        "2 of them: waits for a wake-up",
+        "each of 2: waits for a wake-up",
         "1 of them: waits for a wake-up",
     ] {
         assert!(told.iter().any(|line| line.starts_with(words)), "{text}");

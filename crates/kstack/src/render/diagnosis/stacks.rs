@@ -119,7 +119,11 @@ pub(super) fn write_doing(
         );
     }
     for (count, words) in rest.iter().take(most) {
-        writeln!(lines, "        {count} of them: {}", Visible(words))?;
+        let who = match count {
+            1 => "1 of them".to_owned(),
+            several => format!("each of {several}"),
+        };
+        writeln!(lines, "        {who}: {}", Visible(words))?;
     }
     let more = rest.get(most..).unwrap_or_default();
     if !more.is_empty() {
