@@ -4,8 +4,8 @@ use std::process::Command;
 
 use kstack_synth::kcdata::{self, Buffer, Thread};
 
-/// What a command prints in the folder of the lost wake-up.
-fn printed(arguments: &[&str]) -> String {
+/// What a command prints in the folder of the lost wake-up, and what it says beside it.
+fn said(arguments: &[&str]) -> (String, String) {
     let folder = format!("{}/../../samples/lost-wakeup", env!("CARGO_MANIFEST_DIR"));
     let output = Command::new(env!("CARGO_BIN_EXE_kstack"))
         .args(arguments)
@@ -14,7 +14,19 @@ fn printed(arguments: &[&str]) -> String {
         .output()
         .unwrap();
     assert_eq!(output.status.code(), Some(0));
-    String::from_utf8(output.stdout).unwrap()
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (text(output.stdout), text(output.stderr))
+}
+
+fn printed(arguments: &[&str]) -> String {
+    said(arguments).0
+}
+
+#[test]
+fn one_report_given_twice_looked_like_a_machine_that_stands_still() {
+    let twice = |second| said(&["diff", "first.log", second]).1;
+    assert!(twice("first.log").contains("reports 1 and 2 are equal in everything"));
+    assert_eq!(twice("second.log"), "");
 }
 
 #[test]

@@ -70,6 +70,16 @@ pub(crate) fn run(args: &Diff) -> anyhow::Result<Exit> {
         &mut Stats::default(),
     )?;
     let (names, reports): (Vec<String>, Vec<_>) = reports.into_iter().unzip();
+    for (number, pair) in (1..).zip(reports.windows(2)) {
+        if let [before, after] = pair
+            && before == after
+        {
+            let next = number + 1;
+            output::complain(&format!(
+                "reports {number} and {next} are equal in everything: one report given twice shows no movement"
+            ));
+        }
+    }
     let resolved = reports
         .into_iter()
         .map(|report| kstack::resolve(report, &symbols, &args.symbols.options()));
