@@ -223,6 +223,21 @@ fn not_one_boot(before: &Diagnosis<'_>, after: &Diagnosis<'_>) -> Option<String>
     {
         return Some("the kernels are two builds: threads are not the same ones".to_owned());
     }
+    if let Some((old, new)) = darwin(old).zip(darwin(new))
+        && old != new
+    {
+        return Some(format!(
+            "the systems differ (Darwin {old} and {new}): threads are not the same ones"
+        ));
+    }
+    if before.threads.all.iter().any(ThreadEntry::panicked)
+        != after.threads.all.iter().any(ThreadEntry::panicked)
+    {
+        return Some(
+            "one is of a panic, which tells of the thread that panicked and perhaps of no other: threads are not compared"
+                .to_owned(),
+        );
+    }
     let systems = [
         (&old.machine.os_build, &new.machine.os_build),
         (&old.machine.kernel_version, &new.machine.kernel_version),
@@ -244,6 +259,32 @@ fn not_one_boot(before: &Diagnosis<'_>, after: &Diagnosis<'_>) -> Option<String>
         "the kernel's slides differ, so the machine was started anew in between: threads are not the same ones"
             .to_owned()
     })
+}
+
+/// Which Darwin a report is of, as its kernel says or as follows from the version of macOS: formats state one or the
+/// other.
+fn darwin(report: &kstack_model::Report) -> Option<u32> {
+    let machine = &report.machine;
+    let number = |text: &str| {
+        let digits = text.split(|c: char| !c.is_ascii_digit()).next()?;
+        digits.parse::<u32>().ok()
+    };
+    if let Some(kernel) = &machine.kernel_version {
+        let (_, version) = kernel.split_once("Darwin Kernel Version ")?;
+        return number(version);
+    }
+    let system = machine.os_version.as_deref()?;
+    // Those of telephones count otherwise.
+    let version = ["OS X ", "macOS "].iter().find_map(|name| {
+        let (_, version) = system.split_once(name)?;
+        Some(version)
+    })?;
+    match number(version)? {
+        10 => Some(number(version.split_once('.')?.1)? + 4),
+        major @ 11..=15 => Some(major + 9),
+        major @ 26.. => Some(major - 1),
+        _ => None,
+    }
 }
 
 fn panics(before: &Diagnosis<'_>, after: &Diagnosis<'_>) -> Option<Panics> {

@@ -124,9 +124,12 @@ impl ThreadEntry<'_> {
     }
 
     /// Whether the kernel says that it is blocked. One that has announced its wait and not yet left the
-    /// processor is not.
+    /// processor is not, and one that panicked was running, perhaps inside a function that takes a lock.
     #[must_use]
     pub fn is_blocked(&self) -> Option<bool> {
+        if self.panicked() {
+            return Some(false);
+        }
         let state = self.thread.state?;
         Some(state.contains(ThreadState::WAIT) && !state.contains(ThreadState::RUN))
     }

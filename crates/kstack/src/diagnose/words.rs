@@ -3,14 +3,15 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use kstack_model::{Address, Thread, ThreadState, WaitInfo, WaitType};
+use kstack_model::{Address, Side, Thread, ThreadState, WaitInfo, WaitType};
 
 use super::facts;
 use super::processor::{self, ProcessorTime};
 use super::recorded::{kind_of_wait, owner_in_words};
-use super::threads::{ThreadEntry, ThreadIndex, process_in_words};
+use super::threads::{ThreadEntry, ThreadIndex, heaviest, process_in_words};
 use super::waits::{Node, Strength, Via, WaitEdge};
 use super::{Diagnosis, SharedBy};
+use crate::resolve::{Resolution, SpaceId, Why};
 
 impl Diagnosis<'_> {
     /// What a thread is doing, as parts of one sentence.
@@ -42,7 +43,11 @@ impl Diagnosis<'_> {
             && let Some(label) = self.labels.get(at)
             && label.is_meaningful()
         {
-            parts.push(format!("at {}", label.in_words()));
+            let uncertain = match self.is_uncertain(entry, side, index) {
+                true => " (uncertain)",
+                false => "",
+            };
+            parts.push(format!("at {}{uncertain}", label.in_words()));
         }
         if let Some(label) = entry.continuation.and_then(|id| self.labels.get(id))
             && label.name().is_some()
@@ -54,6 +59,22 @@ impl Diagnosis<'_> {
         }
         parts.extend(self.priority(index, entry));
         parts
+    }
+
+    /// Whether a frame of the heaviest stack is in its image only as far as no other is known to lie there.
+    fn is_uncertain(&self, entry: &ThreadEntry<'_>, side: Side, index: usize) -> bool {
+        let stack = heaviest(entry.thread, side);
+        let frame = stack.and_then(|stack| stack.frames.get(index));
+        let space = SpaceId::of(side, entry.process_index);
+        frame.is_some_and(|frame| {
+            matches!(
+                self.trace.resolution(space, frame),
+                Resolution::ImageOnly {
+                    why: Why::NearestImageBelow,
+                    ..
+                }
+            )
+        })
     }
 
     /// What threads with one stack are doing: what all of them do, and what differs by how many do it, the
@@ -163,6 +184,9 @@ impl Diagnosis<'_> {
     #[must_use]
     pub fn awaited(&self, edge: &WaitEdge) -> String {
         match &edge.via {
+            Via::Wait(info) if info.wait_type == WaitType::ON_PROCESS => {
+                "the end of the process".to_owned()
+            }
             Via::Wait(info) => self.object(edge.from, info),
             Via::Turnstile(turnstile) => match turnstile.hops {
                 0 | 1 => "a turnstile".to_owned(),

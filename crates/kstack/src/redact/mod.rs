@@ -4,6 +4,7 @@
 //! stands, so that a redacted trace can still be read. The kernel's side
 //! stays: kexts, functions, states, addresses, and the names of kernel threads.
 
+mod pages;
 mod paths;
 mod secrets;
 
@@ -86,6 +87,17 @@ impl Redactor {
     }
 }
 
+/// The version of a kernel without the name of who built it, which for Apple's own is `root`.
+fn without_builder(version: &str) -> String {
+    if let Some((head, rest)) = version.rsplit_once("; ")
+        && let Some((builder, rest)) = rest.split_once(":xnu-")
+        && builder != "root"
+    {
+        return format!("{head}; (redacted):xnu-{rest}");
+    }
+    version.to_owned()
+}
+
 impl Secrets {
     fn redact_images(&self, trace: &mut Trace) {
         for image in &mut trace.images {
@@ -113,6 +125,9 @@ impl Secrets {
         let report = &mut trace.report;
         if report.machine.boot_args.is_some() {
             report.machine.boot_args = Some("(redacted)".to_owned());
+        }
+        if let Some(version) = &mut report.machine.kernel_version {
+            *version = self.text(&without_builder(version));
         }
         self.facts(&mut report.facts);
         self.notes(&mut report.notes);

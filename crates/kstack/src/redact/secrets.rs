@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use aho_corasick::{AhoCorasick, MatchKind};
 use kstack_model::{LoadedImage, Process, Report, Side, Value};
 
+use super::pages;
 use super::paths::{is_system, own_name, user, users_in, without_paths};
 
 /// Names shorter than this are not looked for inside sentences: they are parts of too many words.
@@ -108,6 +109,7 @@ impl Secrets {
 
     /// A sentence with every secret in it replaced, and every other path outside the system's folders.
     pub(super) fn text(&self, text: &str) -> String {
+        let text = &*pages::without(text);
         if let Some(placeholder) = self.placeholder(text) {
             return placeholder.to_owned();
         }

@@ -222,3 +222,19 @@ fn a_mangled_function_told_the_name_of_its_program() {
         Some("$s10(process-1)4mainyyF, usleep10, 9Secret App")
     );
 }
+
+#[test]
+fn the_name_of_who_built_the_kernel_is_not_shown() {
+    let shown = |version: &str| {
+        let mut report = report();
+        report.machine.kernel_version = Some(version.to_owned());
+        redacted(report).report.machine.kernel_version.unwrap()
+    };
+    let version = |builder| {
+        format!("Darwin Kernel Version 12.5.0: Fri Nov 8 2013; {builder}:xnu-2050.22.13/DEBUG")
+    };
+    assert_eq!(shown(&version("root")), version("root"));
+    for builder in ["carol", "alice"] {
+        assert_eq!(shown(&version(builder)), version("(redacted)"));
+    }
+}

@@ -110,3 +110,47 @@ fn threads_of_two_machines_are_not_compared() {
     );
     assert_eq!(comparison.stuck, []);
 }
+
+#[test]
+fn reports_that_state_their_systems_in_other_ways_are_told_apart_all_the_same() {
+    let on = |os: Option<&str>, kernel: Option<&str>| {
+        let mut hang = hang(1, 0x10, 5);
+        hang.0.machine.os_version = os.map(str::to_owned);
+        hang.0.machine.kernel_version = kernel.map(str::to_owned);
+        hang
+    };
+    let darwin =
+        |number: u32| format!("Darwin Kernel Version {number}.9.9: Fri Jun  1; root:xnu-1/RELEASE");
+    for (os, number) in [
+        ("OS X 10.8", 12),
+        ("macOS 12.3 (21E230)", 21),
+        ("macOS 26.1", 25),
+    ] {
+        let differ = |number: u32| {
+            let kernel = darwin(number);
+            compared(on(Some(os), None), on(None, Some(&kernel))).not_one_boot
+        };
+        assert_eq!(differ(number), None, "{os}");
+        let why = differ(number + 1).unwrap();
+        assert!(
+            why.contains(&format!("Darwin {number} and {}", number + 1)),
+            "{why}"
+        );
+    }
+    // A telephone's version says nothing of the kind.
+    let kernel = darwin(19);
+    let phone = compared(on(Some("iPhone OS 15.0"), None), on(None, Some(&kernel)));
+    assert_eq!(phone.not_one_boot, None);
+}
+
+#[test]
+fn threads_that_a_panic_does_not_tell_of_looked_new() {
+    let comparison = compared(hang(1, 0x10, 5).panicked(), hang(2, 0x10, 5));
+    assert!(
+        comparison
+            .not_one_boot
+            .unwrap()
+            .contains("one is of a panic")
+    );
+    assert!(comparison.new.is_empty() && comparison.gone.is_empty());
+}

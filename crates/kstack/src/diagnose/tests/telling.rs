@@ -141,10 +141,13 @@ fn threads_that_can_be_interrupted_do_not_stand_among_those_that_cannot() {
         .with(|thread| thread.state = Some(ThreadState(0x9)));
     let text = text(&hang.trace(), Shown::default());
     assert!(
-        text.contains("Stacks, blocked, cannot be interrupted: 1 of 1 thread:"),
+        text.contains("Stacks, blocked, cannot be interrupted: 1 stack of 1 thread:"),
         "{text}"
     );
-    assert!(text.contains("Stacks, other: 1 of 1 thread:"), "{text}");
+    assert!(
+        text.contains("Stacks, other: 1 stack of 1 thread:"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -269,4 +272,72 @@ fn threads_that_each_wait_for_something_else_take_one_line() {
         "        each differs, the first waits for the event 0x101; --all tells the others\n";
     assert!(short.contains(line), "{short}");
     assert!(text(&trace, Shown::all()).contains("1 of them: waits for the event 0x109\n"));
+}
+
+#[test]
+fn a_thread_that_panicked_inside_a_lock_was_said_to_wait_for_it() {
+    let hang = Hang::default()
+        .process(1, "a")
+        .thread(
+            1,
+            &[
+                "kernel:panic",
+                "kernel:kernel_trap",
+                "kernel:lck_mtx_lock",
+                "kernel:f",
+            ],
+        )
+        .panicked()
+        .with(|thread| thread.state = None);
+    let text = text(&hang.trace(), Shown::default());
+    assert!(text.contains("panicked; at f (in kernel)\n"), "{text}");
+}
+
+#[test]
+fn the_trap_into_the_debugger_was_taken_for_the_place_of_a_panic() {
+    let names = [
+        "panic_trap_to_debugger",
+        "kdp_i386_trap",
+        "kernel_trap",
+        "trap_from_kernel",
+        "os_reason_free",
+    ];
+    let frames = names.map(|name| format!("kernel:{name}"));
+    let frames: Vec<&str> = frames.iter().map(String::as_str).collect();
+    let hang = Hang::default()
+        .process(1, "a")
+        .thread(1, &frames)
+        .panicked();
+    let text = text(&hang.trace(), Shown::default());
+    assert!(text.contains("at os_reason_free (in kernel)\n"), "{text}");
+}
+
+#[test]
+fn threads_without_a_stack_are_not_passed_over_in_silence() {
+    let hang = Hang::default()
+        .process(1, "a")
+        .thread(1, &[])
+        .with(|thread| thread.stacks.clear());
+    let text = text(&hang.trace(), Shown::default());
+    assert!(
+        text.contains("Nothing to diagnose:\n    no stack of the 1 thread in the report"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_place_in_the_nearest_image_below_is_said_to_be_uncertain() {
+    let mut hang = Hang::default().process(1, "a").thread(1, &["kernel:f"]);
+    hang.0.kernel.images = vec![LoadedImage {
+        name: Some("AirPort".to_owned()),
+        placements: vec![Placement::LoadedAt(Address(0x10_0000))],
+        ..LoadedImage::new(ImageKind::Kext)
+    }];
+    hang.0.processes[0].threads[0].stacks[0].frames =
+        vec![Frame::new(Address(0x20_0000), FrameKind::ReturnAddress)];
+    let text = text(&hang.trace(), Shown::default());
+    assert!(
+        text.contains("at AirPort + 0x100000 (uncertain)\n"),
+        "{text}"
+    );
 }

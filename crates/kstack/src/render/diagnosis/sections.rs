@@ -21,7 +21,7 @@ pub(super) fn sections(
     shown: Shown,
     style: Palette,
 ) -> io::Result<Vec<Section>> {
-    let mut sections = vec![faults(diagnosis)?, without_threads(diagnosis)];
+    let mut sections = vec![faults(diagnosis)?, without_stacks(diagnosis)];
     sections.extend(waiting::sections(diagnosis, document, shown, style)?);
     sections.extend(stacks::sections(diagnosis, document, shown, style)?);
     sections.push(idle(diagnosis)?);
@@ -43,16 +43,22 @@ fn faults(diagnosis: &Diagnosis<'_>) -> io::Result<Section> {
     })
 }
 
-/// A list of images is a report, too.
-fn without_threads(diagnosis: &Diagnosis<'_>) -> Section {
-    let lines = match diagnosis.threads.all.is_empty() {
-        true => "    the report has no threads\n",
-        false => "",
+/// A list of images is a report, too, and so is one of threads.
+fn without_stacks(diagnosis: &Diagnosis<'_>) -> Section {
+    let threads = &diagnosis.threads.all;
+    let mut stacks = threads.iter().flat_map(|entry| &entry.thread.stacks);
+    let lines = match (threads.len(), stacks.next()) {
+        (0, _) => "    the report has no threads\n".to_owned(),
+        (_, Some(_)) => String::new(),
+        (count, None) => format!(
+            "    no stack of the {} in the report; kstack show lists them\n",
+            Count(count, "thread")
+        ),
     };
     Section {
         title: "Nothing to diagnose".to_owned(),
         about: None,
-        lines: lines.as_bytes().to_vec(),
+        lines: lines.into_bytes(),
     }
 }
 

@@ -43,7 +43,7 @@ pub(super) fn sections(
             title: format!(
                 "Stacks, {}: {} of {}",
                 rank.in_words(),
-                groups.len(),
+                Count(groups.len(), "stack"),
                 Count(threads, "thread")
             ),
             about: None,
