@@ -324,7 +324,7 @@ pub(crate) fn complain_of_remarks(symbols: &SymbolSet) {
 }
 
 /// Says which named files speak for no image, where the output has no place for it.
-pub(crate) fn complain_of_unused(files: &[UnusedFile]) {
+pub(crate) fn complain_of_unused<'a>(files: impl IntoIterator<Item = &'a UnusedFile>) {
     for file in files {
         output::complain(&format!("{}: {}", file.path, file.why));
     }

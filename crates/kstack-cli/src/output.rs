@@ -99,8 +99,14 @@ fn wants_pager(args: &OutputArgs) -> bool {
 
 /// Whether a person sees the answer as it is written: then nothing else need tell that it is coming.
 pub(crate) fn is_seen(args: &OutputArgs) -> bool {
-    let file = args.output.as_ref().filter(|path| path.as_os_str() != "-");
-    file.is_none() && io::stdout().is_terminal()
+    !is_to_file(args) && io::stdout().is_terminal()
+}
+
+/// Whether the answer goes to a file, where nobody may look at once.
+pub(crate) fn is_to_file(args: &OutputArgs) -> bool {
+    args.output
+        .as_ref()
+        .is_some_and(|path| path.as_os_str() != "-")
 }
 
 /// How wide the terminal is, when the answer goes to one.

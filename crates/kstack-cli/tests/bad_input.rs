@@ -426,3 +426,22 @@ fn a_lookup_tells_which_object_file_of_a_debug_map_is_missing() {
         stdout(&output)
     );
 }
+
+#[test]
+fn a_refused_file_failed_without_a_word_when_the_answer_went_to_a_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../samples/wrong-build");
+    let answer = folder.path().join("answer.txt");
+    let run = |more: &[&str]| {
+        let words = ["symbolicate", "panic.log", "--kext", "1.0/ring.kext"];
+        kstack(&samples, &[&words[..], more].concat())
+    };
+    let to_file = run(&["-o", answer.to_str().unwrap()]);
+    assert_eq!(to_file.status.code(), Some(1));
+    let said = stderr(&to_file);
+    assert!(said.contains("1.0/ring.kext: "), "{said}");
+    // Printed, the answer says so itself.
+    let printed = run(&[]);
+    assert_eq!(stderr(&printed), "");
+    assert_eq!(stdout(&printed), fs::read_to_string(answer).unwrap());
+}

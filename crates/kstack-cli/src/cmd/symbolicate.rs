@@ -97,6 +97,10 @@ pub(crate) fn run(args: &Symbolicate) -> anyhow::Result<Exit> {
         stats.stage("write the answer");
         if !args.format.has_notes {
             input::complain_of(&trace);
+        } else if output::is_to_file(&args.output) {
+            // The exit code is not zero, and the reason stands in the file alone.
+            let mistakes = trace.unused.iter().filter(|file| file.reason.is_mistake());
+            input::complain_of_unused(mistakes);
         }
         exit = exit.max(Exit::of(&trace, args.strict));
         if index + 1 == parts {
