@@ -43,7 +43,8 @@ impl Diagnosis<'_> {
             && let Some(label) = self.labels.get(at)
             && label.is_meaningful()
         {
-            let uncertain = match self.is_uncertain(entry, side, index) {
+            // A name is the report's own, and as good as that.
+            let uncertain = match label.name().is_none() && self.is_uncertain(entry, side, index) {
                 true => " (uncertain)",
                 false => "",
             };

@@ -333,11 +333,17 @@ fn a_place_in_the_nearest_image_below_is_said_to_be_uncertain() {
         placements: vec![Placement::LoadedAt(Address(0x10_0000))],
         ..LoadedImage::new(ImageKind::Kext)
     }];
-    hang.0.processes[0].threads[0].stacks[0].frames =
-        vec![Frame::new(Address(0x20_0000), FrameKind::ReturnAddress)];
-    let text = text(&hang.trace(), Shown::default());
+    let place = kstack_model::At::Absolute(Address(0x20_0000));
+    let frame = &mut hang.0.processes[0].threads[0].stacks[0].frames[0];
+    frame.at = place;
+    let mut unnamed = Hang(hang.0.clone());
+    unnamed.0.processes[0].threads[0].stacks[0].frames[0].said = None;
+    let unnamed = text(&unnamed.trace(), Shown::default());
     assert!(
-        text.contains("at AirPort + 0x100000 (uncertain)\n"),
-        "{text}"
+        unnamed.contains("at AirPort + 0x100000 (uncertain)\n"),
+        "{unnamed}"
     );
+    // The name that the report prints is the report's, wherever the nearest image lies.
+    let named = text(&hang.trace(), Shown::default());
+    assert!(!named.contains("(uncertain)"), "{named}");
 }
