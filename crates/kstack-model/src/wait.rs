@@ -285,9 +285,7 @@ impl Turnstile {
             WaitsFor::Unknown
         }
     }
-}
 
-impl Turnstile {
     /// Whether its label is that of a port to which the thread sent: the service is asked for something.
     #[must_use]
     pub fn is_for_a_send_port(&self) -> bool {

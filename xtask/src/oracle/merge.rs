@@ -9,8 +9,8 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
 use kstack::model::{
-    Address, Frame, FrameKind, ImageKind, LoadedImage, Placement, Process, Report, Side, Stack,
-    Thread, ThreadState, Uuid,
+    Address, Frame, FrameKind, ImageKind, LoadedImage, Placement, Report, Side, Stack, Thread,
+    ThreadState, Uuid,
 };
 use kstack::resolve::{Resolution, SpaceId};
 use kstack::symbols::{Named, Request, Role, SymbolSet};
@@ -115,16 +115,9 @@ fn report(images: Vec<LoadedImage>, addresses: &[Address]) -> Report {
         .map(|at| Frame::new(*at, FrameKind::InstructionPointer));
     let thread = Thread {
         state: Some(ThreadState(TH_RUN)),
-        stacks: vec![Stack::new(Side::Kernel, frames.collect())],
-        ..Thread::default()
+        ..Thread::with_stack(Stack::new(Side::Kernel, frames.collect()))
     };
-    let mut report = Report {
-        processes: vec![Process {
-            threads: vec![thread],
-            ..Process::default()
-        }],
-        ..Report::default()
-    };
+    let mut report = Report::of_threads(vec![thread]);
     report.kernel.images = images;
     report
 }

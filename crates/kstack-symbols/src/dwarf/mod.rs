@@ -254,7 +254,6 @@ impl<'a> Dwarf<'a> {
     }
 }
 
-/// Whether a unit has functions with code. A damaged unit counts where no other has any.
 /// The frame of a function with this name.
 fn named(frame: SourceFrame, name: Option<&Name>) -> SourceFrame {
     let Some(name) = name else { return frame };
@@ -265,6 +264,7 @@ fn named(frame: SourceFrame, name: Option<&Name>) -> SourceFrame {
     }
 }
 
+/// Whether a unit has functions with code. A damaged unit counts where no other has any.
 fn has_functions(dwarf: &gimli::Dwarf<Slice<'_>>) -> Read<bool> {
     let mut damage = None;
     for header in Headers::of(dwarf) {
