@@ -8,7 +8,7 @@ use anyhow::Context;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use kstack::model::Report;
 use kstack::render::{RENDERERS, Renderer};
-use kstack::{Redactor, Selection};
+use kstack::{Redactor, Selection, Trace};
 
 use crate::args::{OutputArgs, RedactArgs, SelectArgs, When};
 use crate::pager::Paged;
@@ -141,21 +141,31 @@ pub(crate) fn renderers() -> impl TypedValueParser<Value = &'static Renderer> {
     })
 }
 
-/// What takes out of traces what is private, if that was asked for: of all the reports, so that each secret
-/// has one placeholder.
-pub(crate) fn redactor<'a>(
-    args: &RedactArgs,
-    reports: impl IntoIterator<Item = &'a Report>,
-) -> Option<Redactor> {
-    args.redact.then(|| Redactor::of(reports))
-}
+/// Takes out of traces what is private, if that was asked for.
+pub(crate) struct Redaction(Option<Redactor>);
 
-/// The selection for the traces as they are shown.
-pub(crate) fn selection(args: &SelectArgs, redactor: Option<&Redactor>) -> Selection {
-    let selection = args.selection();
-    match redactor {
-        Some(redactor) => redactor.selection(selection),
-        None => selection,
+impl Redaction {
+    /// Knows what is private from all the reports, so that each secret has one placeholder.
+    pub(crate) fn of<'a>(
+        args: &RedactArgs,
+        reports: impl IntoIterator<Item = &'a Report>,
+    ) -> Redaction {
+        Redaction(args.redact.then(|| Redactor::of(reports)))
+    }
+
+    pub(crate) fn redact(&self, trace: &mut Trace) {
+        if let Some(redactor) = &self.0 {
+            redactor.redact(trace);
+        }
+    }
+
+    /// The selection for the traces as they are shown.
+    pub(crate) fn selection(&self, args: &SelectArgs) -> Selection {
+        let selection = args.selection();
+        match &self.0 {
+            Some(redactor) => redactor.selection(selection),
+            None => selection,
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use kstack::render::{RenderOptions, TraceIndex};
 
 use crate::args::{InputArgs, OutputArgs, RedactArgs, SymbolArgs};
 use crate::exit::Exit;
-use crate::output::Counting;
+use crate::output::{Counting, Redaction};
 use crate::stats::Stats;
 use crate::{input, output, progress};
 
@@ -64,7 +64,7 @@ pub(crate) fn run(args: &Diagnose) -> anyhow::Result<Exit> {
     let mut stats = Stats::default();
     let (reports, symbols) = input::traces(&args.reports, &args.input, &args.symbols, &mut stats)?;
     let of = reports.len();
-    let redactor = output::redactor(&args.redact, &reports);
+    let redaction = Redaction::of(&args.redact, &reports);
     let shown = shown(args.all);
     let mut exit = Exit::Done;
     let mut out = Counting::new(output::open(&args.output)?);
@@ -74,9 +74,7 @@ pub(crate) fn run(args: &Diagnose) -> anyhow::Result<Exit> {
             writeln!(out)?;
         }
         let mut trace = kstack::resolve(report, &symbols, &args.symbols.options());
-        if let Some(redactor) = &redactor {
-            redactor.redact(&mut trace);
-        }
+        redaction.redact(&mut trace);
         let options = RenderOptions {
             color: output::color(&args.output),
             columns: output::columns(&args.output),

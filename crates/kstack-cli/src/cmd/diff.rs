@@ -13,7 +13,7 @@ use kstack::render::{RenderOptions, TraceIndex};
 use crate::args::{InputArgs, OutputArgs, RedactArgs, SymbolArgs};
 use crate::cmd::diagnose::shown;
 use crate::exit::Exit;
-use crate::output::Counting;
+use crate::output::{Counting, Redaction};
 use crate::stats::Stats;
 use crate::{input, output};
 
@@ -85,10 +85,8 @@ pub(crate) fn run(args: &Diff) -> anyhow::Result<Exit> {
         .map(|report| kstack::resolve(report, &symbols, &args.symbols.options()));
     let mut traces: Vec<_> = resolved.collect();
     let reports = traces.iter().map(|trace| &trace.report);
-    let redactor = output::redactor(&args.redact, reports);
-    if let Some(redactor) = &redactor {
-        traces.iter_mut().for_each(|trace| redactor.redact(trace));
-    }
+    let redaction = Redaction::of(&args.redact, reports);
+    traces.iter_mut().for_each(|trace| redaction.redact(trace));
     let found: Vec<_> = traces.iter().map(diagnose).collect();
     found
         .get(1)

@@ -12,6 +12,7 @@ use kstack::symbols::SymbolSet;
 use crate::args::{InputArgs, OutputArgs, RedactArgs, SelectArgs, SymbolArgs};
 use crate::exit::Exit;
 use crate::input::Unjoined;
+use crate::output::Redaction;
 use crate::{input, one_trace, output};
 
 /// Draw a capture as a flame graph.
@@ -63,13 +64,11 @@ pub(crate) fn run(args: &Flamegraph) -> anyhow::Result<Exit> {
         traces.push(trace(args, path, input, &symbols)?);
     }
     let reports = traces.iter().map(|trace| &trace.report);
-    let redactor = output::redactor(&args.redact, reports);
-    if let Some(redactor) = &redactor {
-        traces.iter_mut().for_each(|trace| redactor.redact(trace));
-    }
+    let redaction = Redaction::of(&args.redact, reports);
+    traces.iter_mut().for_each(|trace| redaction.redact(trace));
     let options = RenderOptions {
         raw_names: args.output.raw_names,
-        selection: output::selection(&args.select, redactor.as_ref()),
+        selection: redaction.selection(&args.select),
         ..RenderOptions::default()
     };
     // The picture first: without one, no empty file is left behind.

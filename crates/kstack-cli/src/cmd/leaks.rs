@@ -11,6 +11,7 @@ use kstack::render::{RENDERERS, RenderOptions, memory};
 use crate::args::{ListingArgs, OutputArgs, RedactArgs, SymbolArgs};
 use crate::cmd::diagnose::shown;
 use crate::exit::{Exit, InputError};
+use crate::output::Redaction;
 use crate::{input, output};
 
 /// Name and count the records of a zone log, by stack and by function.
@@ -69,11 +70,9 @@ pub(crate) fn run(args: &Leaks) -> anyhow::Result<Exit> {
     let resolving = args.symbols.options();
     let joined = unjoined.join(|report| kstack::kernel_slide(report, &symbols, &resolving));
     let report = joined.into_iter().next().unwrap_or_default();
-    let redactor = output::redactor(&args.redact, [&report]);
+    let redaction = Redaction::of(&args.redact, [&report]);
     let mut trace = kstack::resolve(report, &symbols, &resolving);
-    if let Some(redactor) = &redactor {
-        redactor.redact(&mut trace);
-    }
+    redaction.redact(&mut trace);
     let options = RenderOptions {
         color: output::color(&args.output),
         raw_names: args.output.raw_names,

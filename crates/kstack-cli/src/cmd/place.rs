@@ -9,6 +9,7 @@ use kstack::render::{self, RenderOptions, TraceIndex};
 use super::images::TextOrJson;
 use crate::args::{InputArgs, OutputArgs, RedactArgs, SymbolArgs};
 use crate::exit::Exit;
+use crate::output::Redaction;
 use crate::stats::Stats;
 use crate::{input, output};
 
@@ -55,14 +56,12 @@ pub(crate) fn run(args: &Place) -> anyhow::Result<Exit> {
         TextOrJson::Json => render::place::write_json,
     };
     let parts = reports.len();
-    let redactor = output::redactor(&args.redact, &reports);
+    let redaction = Redaction::of(&args.redact, &reports);
     let mut exit = Exit::Done;
     let mut out = output::open(&args.output)?;
     for (index, report) in reports.into_iter().enumerate() {
         let mut trace = kstack::resolve(report, &symbols, &args.symbols.options());
-        if let Some(redactor) = &redactor {
-            redactor.redact(&mut trace);
-        }
+        redaction.redact(&mut trace);
         let options = RenderOptions {
             color: output::color(&args.output),
             columns: output::columns(&args.output),

@@ -9,7 +9,7 @@ use kstack::symbols::SymbolSet;
 
 use crate::args::{InputArgs, OutputArgs, RedactArgs, SelectArgs};
 use crate::exit::Exit;
-use crate::output::Counting;
+use crate::output::{Counting, Redaction};
 use crate::{input, one_trace, output};
 
 /// Show a report as read, without symbols.
@@ -43,22 +43,20 @@ pub(crate) struct Show {
 pub(crate) fn run(args: &Show) -> anyhow::Result<Exit> {
     let reports = input::read_all(&args.report, &args.input)?.join(|_| None);
     // Of all of them: one may name what another tells of.
-    let redactor = output::redactor(&args.redact, &reports);
+    let redaction = Redaction::of(&args.redact, &reports);
     let several = args.format.holds_several;
     let reports = one_trace::choose(reports, args.select.trace, several, &args.report)?;
     let parts = reports.len();
     let mut out = Counting::new(output::open_for(args.format, &args.output)?);
     for (index, report) in reports.into_iter().enumerate() {
         let mut trace = kstack::resolve(report, &SymbolSet::default(), &Default::default());
-        if let Some(redactor) = &redactor {
-            redactor.redact(&mut trace);
-        }
+        redaction.redact(&mut trace);
         let options = RenderOptions {
             color: output::color(&args.output),
             columns: output::columns(&args.output),
             command: output::shown_command(&args.redact),
             as_read: true,
-            selection: output::selection(&args.select, redactor.as_ref()),
+            selection: redaction.selection(&args.select),
             trace_index: TraceIndex {
                 index: index + 1,
                 of: parts,

@@ -9,7 +9,7 @@ use kstack::render::{RenderOptions, Renderer, TraceIndex};
 
 use crate::args::{InputArgs, OutputArgs, RedactArgs, SelectArgs, SymbolArgs};
 use crate::exit::Exit;
-use crate::output::Counting;
+use crate::output::{Counting, Redaction};
 use crate::sources::SourceArgs;
 use crate::stats::Stats;
 use crate::{input, one_trace, output, progress, sources};
@@ -63,7 +63,7 @@ pub(crate) fn run(args: &Symbolicate) -> anyhow::Result<Exit> {
     let mut stats = Stats::default();
     let (reports, symbols) = input::traces([&args.report], &args.input, &args.symbols, &mut stats)?;
     // Of all of them: one may name what another tells of.
-    let redactor = output::redactor(&args.redact, &reports);
+    let redaction = Redaction::of(&args.redact, &reports);
     let several = args.format.holds_several;
     let reports = one_trace::choose(reports, args.select.trace, several, &args.report)?;
     let parts = reports.len();
@@ -73,15 +73,13 @@ pub(crate) fn run(args: &Symbolicate) -> anyhow::Result<Exit> {
     for (index, report) in reports.into_iter().enumerate() {
         let mut trace = kstack::resolve(report, &symbols, &args.symbols.options());
         sources::add(&args.source, &mut trace);
-        if let Some(redactor) = &redactor {
-            redactor.redact(&mut trace);
-        }
+        redaction.redact(&mut trace);
         let options = RenderOptions {
             color: output::color(&args.output),
             columns: output::columns(&args.output),
             command: output::shown_command(&args.redact),
             raw_names: args.output.raw_names,
-            selection: output::selection(&args.select, redactor.as_ref()),
+            selection: redaction.selection(&args.select),
             trace_index: TraceIndex {
                 index: index + 1,
                 of: parts,
