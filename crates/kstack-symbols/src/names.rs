@@ -191,7 +191,7 @@ impl<'a> Names<'a> {
             }
         };
         if let Some(outermost) = frames.last_mut() {
-            name_frame(outermost, &raw, &name);
+            outermost.set_name(&raw, &name);
         }
         Named {
             raw,
@@ -251,7 +251,7 @@ impl<'a> Names<'a> {
         let raw = Arc::from(raw);
         let name = demangle(&raw);
         for frame in &mut frames {
-            name_frame(frame, &raw, &name);
+            frame.set_name(&raw, &name);
         }
         Some(Named {
             raw,
@@ -321,11 +321,6 @@ impl fmt::Debug for Names<'_> {
             .field("damage", &self.damage)
             .finish_non_exhaustive()
     }
-}
-
-fn name_frame(frame: &mut SourceFrame, raw: &Arc<str>, name: &Arc<str>) {
-    frame.function = Some(Arc::clone(name));
-    frame.raw = (raw != name).then(|| Arc::clone(raw));
 }
 
 /// A name for a function that has none, made from its linked address.

@@ -127,6 +127,14 @@ pub struct SourceFrame {
     pub excerpt: Option<Excerpt>,
 }
 
+impl SourceFrame {
+    /// Gives it the name of its function, as the file has it and demangled.
+    pub(crate) fn set_name(&mut self, raw: &Arc<str>, shown: &Arc<str>) {
+        self.function = Some(Arc::clone(shown));
+        self.raw = (raw != shown).then(|| Arc::clone(raw));
+    }
+}
+
 /// Lines of a source file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Excerpt {

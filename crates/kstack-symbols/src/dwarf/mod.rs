@@ -29,7 +29,6 @@ mod unit;
 mod units;
 
 use std::cell::RefCell;
-use std::sync::Arc;
 
 use gimli::{Result as Read, RunTimeEndian, Section, UnitHeader};
 use object::{Object, ObjectSection};
@@ -255,13 +254,11 @@ impl<'a> Dwarf<'a> {
 }
 
 /// The frame of a function with this name.
-fn named(frame: SourceFrame, name: Option<&Name>) -> SourceFrame {
-    let Some(name) = name else { return frame };
-    SourceFrame {
-        function: Some(Arc::clone(&name.shown)),
-        raw: (name.raw != name.shown).then(|| Arc::clone(&name.raw)),
-        ..frame
+fn named(mut frame: SourceFrame, name: Option<&Name>) -> SourceFrame {
+    if let Some(name) = name {
+        frame.set_name(&name.raw, &name.shown);
     }
+    frame
 }
 
 /// Whether a unit has functions with code. A damaged unit counts where no other has any.

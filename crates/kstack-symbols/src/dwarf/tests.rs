@@ -1,6 +1,7 @@
 //! addr2line is the judge: it reads the same debug information in another way.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use gimli::RunTimeEndian;
 use kstack_model::Arch;
